@@ -1,0 +1,23 @@
+# syntax=docker/dockerfile:1
+
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /src
+COPY . .
+# The caches keep dependencies, downloaded and compiled, from one build to the next.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --release --locked --bin terima \
+    && install -D target/release/terima /out/terima
+
+FROM debian:bookworm-slim
+COPY --from=build /out/terima /usr/local/bin/terima
+COPY config/container.toml /etc/terima/server.toml
+# A number needs no entry in /etc/passwd, and lets Kubernetes see that it is not root.
+USER 10001:10001
+ENV TERIMA_CONFIG=/etc/terima/server.toml
+EXPOSE 27015
+STOPSIGNAL SIGTERM
+# Exec form: terima is process 1 and gets the signal itself. A stop takes up to server.drain_timeout, so give
+# `docker stop --timeout` more than that.
+ENTRYPOINT ["/usr/local/bin/terima"]
+CMD ["run"]

@@ -1,0 +1,126 @@
+//! `terima check`: every problem, or what would listen.
+
+use std::fmt::{self, Display};
+use std::io::{self, ErrorKind, Write};
+
+use crate::Builder;
+use crate::config::meant::{
+    Config, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections, ServerConfig, Timeouts,
+};
+
+use super::args::Source;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::load::load;
+use super::notation::{limit, percentage, size, timeout};
+
+/// Loads the configuration and tells what it means; binds nothing.
+pub(super) fn check(builder: Builder, source: &Source) -> Result<Exit, Failure> {
+    let ready = load(builder, source)?;
+    let summary = Summary(ready.config()).to_string();
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{}: no problems\n\n{summary}", source.file.display()).and_then(|()| out.flush()) {
+        // Who stops reading (`| head`) has seen enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Other(anyhow::Error::new(error).context("can't write the summary")))
+        }
+        _ => Ok(Exit::Ended),
+    }
+}
+
+/// The configuration as a table: one key a line, in the words of server.toml, with the default where it is another.
+struct Summary<'a>(&'a Config);
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config { server: process, log: lines, listeners } = self.0;
+        writeln!(f, "process")?;
+        table(f, server(process), server(&ServerConfig::default()))?;
+        table(f, log(lines), log(&LogConfig::default()))?;
+        for one in listeners {
+            writeln!(f)?;
+            listener(f, one)?;
+        }
+        Ok(())
+    }
+}
+
+type Row = (&'static str, String);
+
+fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result {
+    let ListenerConfig { name, addresses, codec, handler, limits: most, timeouts: deadlines } = config;
+    writeln!(f, "listener {name}")?;
+    for address in addresses {
+        let note = if address.port() == 0 { "  (any free port)" } else { "" };
+        row(f, "address", &format!("{address}{note}"))?;
+    }
+    row(f, "codec", codec.as_ref().map_or("the handler's own", |codec| &codec.name))?;
+    row(f, "handler", &handler.name)?;
+    table(f, limits(most), limits(&Limits::default()))?;
+    table(f, timeouts(deadlines), timeouts(&Timeouts::default()))
+}
+
+fn table<const N: usize>(f: &mut fmt::Formatter<'_>, rows: [Row; N], defaults: [Row; N]) -> fmt::Result {
+    for ((key, value), (_, default)) in rows.into_iter().zip(defaults) {
+        if value == default {
+            row(f, key, &value)?;
+        } else {
+            row(f, key, &format!("{value:<12} (default {default})"))?;
+        }
+    }
+    Ok(())
+}
+
+fn row(f: &mut fmt::Formatter<'_>, key: &str, value: &str) -> fmt::Result {
+    writeln!(f, "  {key:<24}  {value}")
+}
+
+fn server(config: &ServerConfig) -> [Row; 4] {
+    let ServerConfig { workers, max_connections, lame_duck, drain_timeout } = config;
+    let max_connections = match max_connections {
+        MaxConnections::Auto => "auto".to_owned(),
+        MaxConnections::Unlimited => limit(None),
+        MaxConnections::At(most) => limit(Some(*most)),
+    };
+    [
+        ("server.workers", workers.map_or_else(|| "auto".to_owned(), |workers| workers.to_string())),
+        ("server.max_connections", max_connections),
+        ("server.lame_duck", timeout((!lame_duck.is_zero()).then_some(*lame_duck))),
+        ("server.drain_timeout", timeout(*drain_timeout)),
+    ]
+}
+
+fn log(config: &LogConfig) -> [Row; 3] {
+    let LogConfig { level, format, access } = config;
+    let format = match format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    };
+    [("log.level", level.clone()), ("log.format", format.to_owned()), ("log.access", access.to_string())]
+}
+
+fn limits(config: &Limits) -> [Row; 5] {
+    let Limits { connections, when_full, input, output, flush_at } = config;
+    [
+        ("limits.connections", limit(*connections)),
+        ("limits.when_full", when_full.as_str().to_owned()),
+        ("limits.input", size(*input)),
+        ("limits.output", size(*output)),
+        ("limits.flush_at", size(*flush_at)),
+    ]
+}
+
+fn timeouts(config: &Timeouts) -> [Row; 8] {
+    let Timeouts { establish, first_frame, frame, write, idle, half_close, lifetime, lifetime_jitter } =
+        config;
+    [
+        ("timeouts.establish", timeout(*establish)),
+        ("timeouts.first_frame", timeout(*first_frame)),
+        ("timeouts.frame", timeout(*frame)),
+        ("timeouts.write", timeout(*write)),
+        ("timeouts.idle", timeout(*idle)),
+        ("timeouts.half_close", timeout(*half_close)),
+        ("timeouts.lifetime", timeout(*lifetime)),
+        ("timeouts.lifetime_jitter", percentage(*lifetime_jitter)),
+    ]
+}

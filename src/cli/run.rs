@@ -1,0 +1,115 @@
+//! `terima run`: the service, from start to exit code.
+
+use std::num::NonZero;
+use std::pin::pin;
+use std::thread;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tracing::{debug, info, warn};
+
+use crate::platform::{self, Signals};
+use crate::telemetry::{log, panics};
+use crate::{Builder, Ready, Server, Shutdown};
+
+use super::args::Source;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::load::load;
+use super::workers::Workers;
+
+/// Runs the service until a signal ends it.
+pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
+    // Before the configuration is loaded, which may reckon with the limit.
+    let descriptors = platform::raise_descriptor_limit();
+    // Before anything can be seen from outside: who sees it may send a signal at once.
+    let control = Control::new()?;
+    let ready = load(builder, source)?;
+    let config = ready.config();
+
+    let _log = log::init(&config.log)?;
+    panics::report();
+    info!(version = env!("CARGO_PKG_VERSION"), configuration = %source.file.display(), "starting");
+    if let Some(limit) = descriptors {
+        debug!(before = limit.before, now = limit.now, "descriptor limit");
+    }
+
+    let workers = Workers::start(threads(config.server.workers)).context("can't start the workers")?;
+    let ended = control.run(ready, &workers);
+    workers.end();
+    ended
+}
+
+/// What was asked for, else one a core.
+fn threads(workers: Option<usize>) -> NonZero<usize> {
+    workers
+        .and_then(NonZero::new)
+        .or_else(|| thread::available_parallelism().ok())
+        .unwrap_or(NonZero::<usize>::MIN)
+}
+
+/// Starts the service and sees to its end, on a thread that serves nothing: a handler that blocks every worker delays
+/// neither a signal nor the end of the drain.
+struct Control {
+    runtime: Runtime,
+    signals: Signals,
+}
+
+impl Control {
+    fn new() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("can't start the runtime that waits for signals")?;
+        let signals = {
+            let _entered = runtime.enter();
+            Signals::install().context("can't wait for signals")?
+        };
+        Ok(Self { runtime, signals })
+    }
+
+    fn run(self, ready: Ready, workers: &Workers) -> Result<Exit, Failure> {
+        let Self { runtime, mut signals } = self;
+        runtime.block_on(async {
+            let server = workers.spawn(ready.start()).await.context("the start failed")??;
+            announce(&server);
+            Ok(end(&server, &mut signals).await)
+        })
+    }
+}
+
+fn announce(server: &Server) {
+    for listener in server.listeners() {
+        for address in listener.addresses {
+            info!(listener = listener.name, %address, "listening");
+        }
+    }
+    info!("ready");
+}
+
+/// Waits for a signal, then for the drain or for a second signal.
+async fn end(server: &Server, signals: &mut Signals) -> Exit {
+    let signal = signals.next().await;
+    info!(signal, connections = server.connections(), "draining");
+    let mut shutdown = pin!(server.shutdown());
+    let ended = tokio::select! {
+        biased;
+        ended = &mut shutdown => ended,
+        signal = signals.next() => {
+            warn!(signal, connections = server.connections(), "the drain was cut short");
+            server.abort();
+            shutdown.await;
+            return Exit::DrainTimedOut;
+        }
+    };
+    match ended {
+        Shutdown::Drained => {
+            info!("drained");
+            Exit::Ended
+        }
+        Shutdown::TimedOut { aborted } => {
+            warn!(aborted, "the drain timed out");
+            Exit::DrainTimedOut
+        }
+    }
+}

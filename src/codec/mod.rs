@@ -1,0 +1,53 @@
+//! How a byte stream is cut into frames: one file a codec.
+//!
+//! Any type with tokio-util's `Decoder` is a [`Codec`]. The codecs here are *byte codecs*: their frames are bytes, so a
+//! handler that speaks [`Framing`] works with whichever of them `server.toml` names.
+//!
+//! | `codec` | type | a frame is |
+//! |---|---|---|
+//! | `bytes` | [`Chunks`] | what arrived, as it arrived |
+//! | `lines` | [`Lines`] | a line, without its LF or CRLF |
+
+mod chunks;
+mod framing;
+mod lines;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use tokio_util::codec::Decoder;
+
+pub use self::chunks::{Chunks, ChunksOptions};
+pub(crate) use self::framing::ByteCodec;
+pub use self::framing::Framing;
+pub use self::lines::{Lines, LinesOptions};
+use crate::BoxError;
+
+/// `max_frame` where nothing else is said: 64 KiB.
+pub const DEFAULT_MAX_FRAME: usize = 64 * 1024;
+
+/// Cuts a byte stream into frames. Every tokio-util codec is one; nobody implements it by hand.
+///
+/// A codec belongs to one connection. What it decodes is bounded by `limits.input` whatever it does itself.
+pub trait Codec: Decoder<Error: Into<BoxError>> + Send + 'static {}
+
+impl<C> Codec for C where C: Decoder<Error: Into<BoxError>> + Send + 'static {}
+
+/// Why a byte codec gave up on a stream.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// A frame longer than `max_frame`; ends the connection as `frame_too_long`.
+    #[error("a frame is longer than {limit} bytes")]
+    TooLong {
+        /// The limit that was exceeded, in bytes.
+        limit: usize,
+    },
+    /// Bytes that are no frame of this codec; ends the connection as `bad_frame`.
+    #[error(transparent)]
+    Malformed(BoxError),
+    /// The stream itself failed. Codecs do not make this one; `Decoder` asks for the conversion.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}

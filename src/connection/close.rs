@@ -1,0 +1,161 @@
+//! Closing a connection so that nothing it owes is destroyed.
+//!
+//! A socket that is closed with unread input makes the kernel send a reset, and the client then loses what it had not
+//! read yet. So the order is: write what is left, shut the write side down, read and throw away until the client has
+//! closed too, and only then close. nginx calls it a lingering close.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::time::Instant;
+
+use super::buffer;
+use super::deadlines::Deadlines;
+use super::end::{EndReason, Ended};
+use super::shared::{Core, Shared, Written};
+use crate::establish::Stream;
+
+/// Most input that is thrown away for a client that goes on sending.
+const DISCARD_LIMIT: usize = 1024 * 1024;
+
+/// Closes the connection after its handler. What it owed and could not deliver may change why it ended.
+pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, ended: &mut Ended) {
+    if !ended.reason.resets() && ended.reason != EndReason::ClientReset {
+        let mut closing = Closing::new(&shared.lock(), ended.reason);
+        if let Err(lost) = poll_fn(|cx| closing.poll(cx, shared, deadlines.as_mut())).await {
+            ended.reason = lost.instead_of(ended.reason);
+        }
+    }
+    let mut core = shared.lock();
+    core.wake_all();
+    core.output = BytesMut::new();
+    if let Some(stream) = core.stream.take()
+        && ended.reason.resets()
+    {
+        stream.reset_on_drop();
+    }
+}
+
+/// Whether the close waits for the client's. Not where nothing was on its way in either direction.
+fn lingers(core: &Core, reason: EndReason) -> bool {
+    let silent = match reason {
+        EndReason::Idle
+        | EndReason::FirstFrameTimeout
+        | EndReason::FrameTimeout
+        | EndReason::HalfCloseTimeout => true,
+        EndReason::Drained | EndReason::Lifetime => core.idle_at_drain,
+        _ => false,
+    };
+    !(silent && core.output.is_empty())
+}
+
+/// A connection on its way out.
+struct Closing {
+    /// How much more input is thrown away.
+    discardable: usize,
+    /// Whether to wait for the client's close.
+    linger: bool,
+    /// When that wait ends.
+    until: Option<Instant>,
+}
+
+/// Why what was owed could not be delivered.
+enum Undelivered {
+    Reset,
+    Stuck,
+    Aborted,
+}
+
+impl Closing {
+    fn new(core: &Core, reason: EndReason) -> Self {
+        Self { discardable: DISCARD_LIMIT, linger: lingers(core, reason), until: None }
+    }
+
+    // Delivering => Lingering => closed
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared,
+        deadlines: Pin<&mut Deadlines>,
+    ) -> Poll<Result<(), Undelivered>> {
+        let mut core = shared.lock();
+        core.remember_task(cx.waker());
+        if core.aborted {
+            return Poll::Ready(if core.lingering { Ok(()) } else { Err(Undelivered::Aborted) });
+        }
+        if !core.lingering {
+            match deliver(cx, &mut core) {
+                Ok(true) => {}
+                Ok(false) => {
+                    // A client that writes everything before it reads anything would wait for us as we wait for it.
+                    let _ = self.poll_discard(cx, &mut core);
+                    return deadlines.poll_stuck(cx, shared, &core).map(|()| Err(Undelivered::Stuck));
+                }
+                Err(_) => return Poll::Ready(Err(Undelivered::Reset)),
+            }
+            core.lingering = true;
+            // Fixed, not reset by what the client goes on sending: a trickle must not hold the connection.
+            self.until =
+                shared.settings().timeouts.half_close.and_then(|limit| Instant::now().checked_add(limit));
+        }
+        if self.poll_discard(cx, &mut core).is_ready() || !self.linger {
+            return Poll::Ready(Ok(()));
+        }
+        match self.until {
+            Some(until) => deadlines.poll_at(cx, until).map(Ok),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Throws input away; resolves when no more will come, or no more is thrown away.
+    fn poll_discard(&mut self, cx: &mut Context<'_>, core: &mut Core) -> Poll<()> {
+        while !core.eof && self.discardable > 0 {
+            let Some(stream) = &mut core.stream else { return Poll::Ready(()) };
+            match ready!(buffer::poll_discard(stream, cx, self.discardable)) {
+                Ok(0) => core.eof = true,
+                Ok(read) => {
+                    core.bytes_in += read as u64;
+                    self.discardable -= read;
+                    self.linger = true;
+                }
+                Err(_) => return Poll::Ready(()),
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Writes what is left and shuts the write side down; false where the client does not take it yet.
+fn deliver(cx: &mut Context<'_>, core: &mut Core) -> io::Result<bool> {
+    if let Written::Stuck = core.poll_write(cx)? {
+        return Ok(false);
+    }
+    if core.eof && matches!(core.stream, None | Some(Stream::Tcp(_))) {
+        // Nothing is unread, so closing the socket sends the same FIN: one system call less.
+        return Ok(true);
+    }
+    match core.poll_shutdown(cx) {
+        Poll::Ready(shut) => shut.map(|()| true),
+        Poll::Pending => Ok(false),
+    }
+}
+
+impl Undelivered {
+    /// A reply that was lost is the reason, unless something else had gone wrong before.
+    fn instead_of(self, reason: EndReason) -> EndReason {
+        match (reason, self) {
+            (
+                EndReason::ClientClosed | EndReason::HandlerDone | EndReason::Drained | EndReason::Lifetime,
+                lost,
+            ) => match lost {
+                Self::Reset => EndReason::ClientReset,
+                Self::Stuck => EndReason::SlowConsumer,
+                Self::Aborted => EndReason::DrainAborted,
+            },
+            (reason, _) => reason,
+        }
+    }
+}

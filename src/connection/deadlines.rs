@@ -1,0 +1,209 @@
+//! Every deadline of a connection, in one place, on one timer.
+//!
+//! The connection's task reports what it sees each time its handler is pending; the timer is armed for the nearest
+//! deadline. A deadline that moves away does not touch the timer: it fires early, finds nothing due and is armed anew.
+//! So a busy connection pays one reading of the clock, and no timer wheel.
+
+use std::num::NonZeroU64;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::end::EndReason;
+use super::shared::{Core, Receive, Shared};
+use crate::config::Timeouts;
+
+pin_project! {
+    /// The deadlines of one connection.
+    pub(super) struct Deadlines {
+        #[pin]
+        timer: Sleep,
+        // The timer was polled since it was armed, so it knows whom to wake.
+        watched: bool,
+        // What was counted at the last look, of which only a change matters: the low half is enough.
+        frames_in: u32,
+        bytes_out: u32,
+        // When the last complete frame came or the last byte was written.
+        active: Moment,
+        // Since when the handler has been waiting for the first frame.
+        first: Option<Moment>,
+        // Since when a frame has been half received.
+        partial: Option<Moment>,
+        // Since when the client has taken nothing of what waits for it.
+        stuck: Option<Moment>,
+        // The client's end of input, or the last byte written after it.
+        half_closed: Option<Moment>,
+        // The end of the lifetime; once that is over, when the connection is cut.
+        life: Option<Moment>,
+        over_age: bool,
+    }
+}
+
+/// Microseconds since the connection was accepted. Half the size of an `Instant`, of which every connection would hold
+/// six.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment(NonZeroU64);
+
+/// What is due.
+pub(super) enum Due {
+    End(EndReason),
+    /// The lifetime is over: the connection is to be drained.
+    Drain,
+}
+
+/// The clock, read at most once, and only if somebody asks.
+struct Now {
+    accepted: Instant,
+    read: Option<Moment>,
+}
+
+impl Deadlines {
+    pub(super) fn new(accepted: Instant, timeouts: &Timeouts) -> Self {
+        let life = timeouts.lifetime.and_then(|lifetime| {
+            let short = lifetime.mul_f64(timeouts.lifetime_jitter * fastrand::f64());
+            Moment::ZERO.after(Some(lifetime.saturating_sub(short)))
+        });
+        Self {
+            // Never waited for as it is: the first deadline arms it.
+            timer: sleep_until(accepted),
+            watched: false,
+            frames_in: 0,
+            bytes_out: 0,
+            active: Moment::ZERO,
+            first: None,
+            partial: None,
+            stuck: None,
+            half_closed: None,
+            life,
+            over_age: false,
+        }
+    }
+
+    /// Takes note of what the connection is doing, and resolves when a deadline has passed.
+    pub(super) fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        shared: &Shared,
+        core: &Core,
+        stuck: bool,
+    ) -> Poll<Due> {
+        let mut now = Now { accepted: shared.accepted, read: None };
+        self.as_mut().observe(&mut now, shared.frames_in(), core, stuck);
+        let Some((at, reason)) = self.nearest(&shared.settings().timeouts, core.raw) else {
+            return Poll::Pending;
+        };
+        ready!(self.as_mut().poll_moment(cx, shared.accepted, at));
+        let this = self.project();
+        if reason == EndReason::Lifetime && !*this.over_age {
+            *this.over_age = true;
+            *this.life = now.get().after(shared.settings().drain_timeout);
+            return Poll::Ready(Due::Drain);
+        }
+        Poll::Ready(Due::End(reason))
+    }
+
+    /// While closing: resolves when the client has taken nothing for `timeouts.write`.
+    pub(super) fn poll_stuck(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        shared: &Shared,
+        core: &Core,
+    ) -> Poll<()> {
+        let mut now = Now { accepted: shared.accepted, read: None };
+        self.as_mut().observe(&mut now, shared.frames_in(), core, true);
+        match self.stuck.and_then(|since| since.after(shared.settings().timeouts.write)) {
+            Some(at) => self.poll_moment(cx, shared.accepted, at),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Resolves when `at` has passed.
+    pub(super) fn poll_at(self: Pin<&mut Self>, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
+        let mut this = self.project();
+        if *this.watched && at >= this.timer.deadline() && !this.timer.is_elapsed() {
+            return Poll::Pending;
+        }
+        if at <= Instant::now() {
+            return Poll::Ready(());
+        }
+        this.timer.as_mut().reset(at);
+        *this.watched = true;
+        this.timer.poll(cx)
+    }
+
+    fn poll_moment(self: Pin<&mut Self>, cx: &mut Context<'_>, accepted: Instant, at: Moment) -> Poll<()> {
+        match accepted.checked_add(Duration::from_micros(at.0.get())) {
+            Some(at) => self.poll_at(cx, at),
+            None => Poll::Pending,
+        }
+    }
+
+    fn observe(self: Pin<&mut Self>, now: &mut Now, frames_in: u64, core: &Core, stuck: bool) {
+        let this = self.project();
+        let received = low_half(frames_in) != *this.frames_in;
+        let wrote = low_half(core.bytes_out) != *this.bytes_out;
+        if received || wrote {
+            *this.active = now.get();
+            *this.frames_in = low_half(frames_in);
+            *this.bytes_out = low_half(core.bytes_out);
+        }
+        mark(this.first, frames_in == 0 && core.receive != Receive::Busy, false, now);
+        mark(this.partial, core.receive == Receive::Partial, received, now);
+        mark(this.stuck, stuck, wrote, now);
+        mark(this.half_closed, core.eof, wrote, now);
+    }
+
+    fn nearest(&self, timeouts: &Timeouts, raw: bool) -> Option<(Moment, EndReason)> {
+        let life = self.life.map(|at| (at, EndReason::Lifetime));
+        if raw {
+            // A raw stream is its handler's business; only how long it may live is not.
+            return life;
+        }
+        [
+            (Some(self.active), timeouts.idle, EndReason::Idle),
+            (self.first, timeouts.first_frame, EndReason::FirstFrameTimeout),
+            (self.partial, timeouts.frame, EndReason::FrameTimeout),
+            (self.stuck, timeouts.write, EndReason::SlowConsumer),
+            (self.half_closed, timeouts.half_close, EndReason::HalfCloseTimeout),
+        ]
+        .into_iter()
+        .filter_map(|(since, limit, reason)| Some((since?.after(limit)?, reason)))
+        .chain(life)
+        .min_by_key(|(at, _)| *at)
+    }
+}
+
+impl Moment {
+    const ZERO: Self = Self(NonZeroU64::MIN);
+
+    /// `None` where the limit is off, or too far away to be said.
+    fn after(self, limit: Option<Duration>) -> Option<Self> {
+        let micros = u64::try_from(limit?.as_micros()).ok()?;
+        self.0.checked_add(micros).map(Self)
+    }
+}
+
+impl Now {
+    fn get(&mut self) -> Moment {
+        *self
+            .read
+            .get_or_insert_with(|| Moment::ZERO.after(Some(self.accepted.elapsed())).unwrap_or(Moment::ZERO))
+    }
+}
+
+/// Keeps `since` while `holds`, from now on where it begins or begins anew.
+fn mark(since: &mut Option<Moment>, holds: bool, anew: bool, now: &mut Now) {
+    if !holds {
+        *since = None;
+    } else if anew || since.is_none() {
+        *since = Some(now.get());
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "wanted: only a change matters")]
+fn low_half(count: u64) -> u32 {
+    count as u32
+}

@@ -1,0 +1,116 @@
+//! Why a connection ended.
+
+use std::fmt;
+
+use crate::BoxError;
+
+/// Why a connection ended: one word, the same in the log, the metric label and the API.
+///
+/// The first cause wins: a connection whose client reset it while it was being drained ended by the reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The client ended its input and got every answer.
+    ClientClosed,
+    /// The client, or the network between, reset the connection.
+    ClientReset,
+    /// The client ended its input inside a frame.
+    ClientTruncated,
+    /// The handler returned before the client had ended its input.
+    HandlerDone,
+    /// The handler returned an error. Where that has a word of its own, from
+    /// [`HandlerError::end`](crate::HandlerError::end), the word stands in the place of this one.
+    HandlerError,
+    /// The handler panicked.
+    HandlerPanic,
+    /// The codec could not decode what the client sent.
+    BadFrame,
+    /// A frame was longer than the codec's `max_frame`, or than `limits.input`.
+    FrameTooLong,
+    /// No complete frame came within `timeouts.first_frame`.
+    FirstFrameTimeout,
+    /// A frame half received was not completed within `timeouts.frame`.
+    FrameTimeout,
+    /// Nothing happened on the wire for `timeouts.idle`.
+    Idle,
+    /// The client took no byte for `timeouts.write` while output waited for it.
+    SlowConsumer,
+    /// After the client's end of input nothing more was written for `timeouts.half_close`.
+    HalfCloseTimeout,
+    /// `timeouts.lifetime` was over.
+    Lifetime,
+    /// A layer before the first frame was not done within `timeouts.establish`.
+    EstablishTimeout,
+    /// A layer before the first frame failed.
+    EstablishFailed,
+    /// The server is stopping; what was owed was delivered.
+    Drained,
+    /// The server is stopping; the connection was cut at the end of `server.drain_timeout`.
+    DrainAborted,
+}
+
+impl EndReason {
+    /// The word, in snake case: `client_closed`, `idle`, …
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientClosed => "client_closed",
+            Self::ClientReset => "client_reset",
+            Self::ClientTruncated => "client_truncated",
+            Self::HandlerDone => "handler_done",
+            Self::HandlerError => "handler_error",
+            Self::HandlerPanic => "handler_panic",
+            Self::BadFrame => "bad_frame",
+            Self::FrameTooLong => "frame_too_long",
+            Self::FirstFrameTimeout => "first_frame_timeout",
+            Self::FrameTimeout => "frame_timeout",
+            Self::Idle => "idle",
+            Self::SlowConsumer => "slow_consumer",
+            Self::HalfCloseTimeout => "half_close_timeout",
+            Self::Lifetime => "lifetime",
+            Self::EstablishTimeout => "establish_timeout",
+            Self::EstablishFailed => "establish_failed",
+            Self::Drained => "drained",
+            Self::DrainAborted => "drain_aborted",
+        }
+    }
+
+    /// Whether the connection is reset rather than closed: nothing more is to reach a client that does not read,
+    /// and a handler that was cut off must not look as if it had finished.
+    pub(crate) fn resets(self) -> bool {
+        matches!(self, Self::SlowConsumer | Self::DrainAborted)
+    }
+}
+
+/// Why a connection ended, and what its handler said of it.
+pub(crate) struct Ended {
+    pub(crate) reason: EndReason,
+    /// The handler's own word, in the place of `handler_error`.
+    pub(super) word: Option<&'static str>,
+    pub(crate) error: Option<BoxError>,
+}
+
+impl Ended {
+    pub(super) fn new(reason: EndReason) -> Self {
+        Self { reason, word: None, error: None }
+    }
+
+    /// The word for it in log, metric and API.
+    pub(crate) fn word(&self) -> &'static str {
+        match (self.reason, self.word) {
+            (EndReason::HandlerError, Some(word)) => word,
+            (reason, _) => reason.as_str(),
+        }
+    }
+
+    /// Whether the handler failed in a way that it has no word for.
+    pub(crate) fn is_failure(&self) -> bool {
+        self.reason == EndReason::HandlerPanic
+            || (self.reason == EndReason::HandlerError && self.word.is_none())
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

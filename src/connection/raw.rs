@@ -1,0 +1,131 @@
+//! A connection without frames.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::drain::Drain;
+use super::error::ConnectionError;
+use super::info::Info;
+use super::receive::Receiving;
+use super::shared::{Receive, Shared, Written};
+use crate::establish::Stream;
+
+/// A connection as a byte stream, from [`Connection::into_raw`](super::Connection::into_raw).
+///
+/// Bytes that had been read already come first. Frames that had been sent are written before anything else. A drain
+/// does not end the stream: ask [`RawStream::drain`]. What outlives the handler fails with `NotConnected`.
+pub struct RawStream {
+    shared: Arc<Shared>,
+    /// Read before the stream became raw.
+    input: BytesMut,
+}
+
+impl RawStream {
+    pub(super) fn new(receiving: Receiving) -> Self {
+        let Receiving { shared, input, .. } = receiving;
+        {
+            let mut core = shared.lock();
+            core.raw = true;
+            core.receive = Receive::Busy;
+        }
+        Self { shared, input }
+    }
+
+    /// The socket itself, where nothing lies between: plain TCP, nothing read ahead and nothing left to write.
+    ///
+    /// From then on terima neither writes nor closes it; permit and drain still belong to the handler's connection.
+    ///
+    /// # Errors
+    ///
+    /// Gives the stream back where a layer lies between, bytes were read ahead, or output waits.
+    pub fn try_into_tcp(self) -> Result<TcpStream, Self> {
+        let mut core = self.shared.lock();
+        if !self.input.is_empty() || !core.output.is_empty() {
+            drop(core);
+            return Err(self);
+        }
+        match core.stream.take() {
+            Some(Stream::Tcp(stream)) => Ok(stream),
+            other => {
+                core.stream = other;
+                drop(core);
+                Err(self)
+            }
+        }
+    }
+
+    /// Who is at the other end, and which listener accepted the connection.
+    pub fn info(&self) -> &Info {
+        &self.shared.info
+    }
+
+    /// Tells when the connection is to end; see [`Drain`].
+    pub fn drain(&self) -> Drain {
+        Drain(Arc::clone(&self.shared))
+    }
+}
+
+impl AsyncRead for RawStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.input.is_empty() {
+            let ahead = this.input.len().min(buf.remaining());
+            buf.put_slice(&this.input.split_to(ahead));
+            return Poll::Ready(Ok(()));
+        }
+        let mut core = this.shared.lock();
+        core.check_open()?;
+        let Some(stream) = &mut core.stream else { return Poll::Ready(Err(ConnectionError::Closed.into())) };
+        let before = buf.filled().len();
+        ready!(Pin::new(stream).poll_read(cx, buf))?;
+        let read = buf.filled().len() - before;
+        core.bytes_in += read as u64;
+        core.eof |= read == 0 && buf.remaining() > 0;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for RawStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let mut core = self.shared.lock();
+        core.check_open()?;
+        if let Written::Stuck = core.poll_write(cx)? {
+            return Poll::Pending;
+        }
+        let Some(stream) = &mut core.stream else { return Poll::Ready(Err(ConnectionError::Closed.into())) };
+        let written = ready!(Pin::new(stream).poll_write(cx, buf))?;
+        core.bytes_out += written as u64;
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut core = self.shared.lock();
+        core.check_open()?;
+        match core.poll_write(cx)? {
+            Written::All => Poll::Ready(Ok(())),
+            Written::Stuck => Poll::Pending,
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut core = self.shared.lock();
+        core.check_open()?;
+        match core.poll_write(cx)? {
+            Written::All => core.poll_shutdown(cx),
+            Written::Stuck => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for RawStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawStream").field("info", &self.shared.info).finish_non_exhaustive()
+    }
+}

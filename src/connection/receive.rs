@@ -1,0 +1,295 @@
+//! The receiving end: bytes in, one frame at a time out, never ahead of who asks.
+
+use std::future::poll_fn;
+use std::io;
+use std::mem;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::task::coop;
+use tokio_util::codec::Decoder;
+
+use super::buffer;
+use super::end::EndReason;
+use super::error::ConnectionError;
+use super::shared::{Core, Receive, Shared};
+use crate::codec::{Codec, FrameError};
+
+/// So many frames are decoded before the task's budget is charged: one read can bring thousands, and a client that sends
+/// them must not keep the worker from everybody else.
+const FRAMES_PER_BUDGET: u8 = 32;
+
+/// The receiving half of a connection: the input that is not decoded yet, and where decoding stands.
+pub(super) struct Receiving {
+    pub(super) shared: Arc<Shared>,
+    pub(super) input: BytesMut,
+    /// The codec may have another frame without more input.
+    decodable: bool,
+    /// The one read that is left to a draining connection was done.
+    last_read: bool,
+    state: State,
+    burst: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The client's end of input was read; what is left is being decoded.
+    Eof,
+    /// Nothing more will come: end of input, drain, or an error that was reported.
+    Ended,
+}
+
+/// What a read brought.
+enum Filled {
+    Bytes,
+    Eof,
+    /// The connection is draining, and no more has arrived.
+    Drained,
+}
+
+impl Receiving {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            input: BytesMut::new(),
+            decodable: false,
+            last_read: false,
+            state: State::Open,
+            burst: 0,
+        }
+    }
+
+    /// Lets a new codec look at the input that the old one has left.
+    pub(super) fn codec_changed(&mut self) {
+        self.decodable = true;
+    }
+
+    /// Resolves to the next frame; to `None` at the end of input, when drained, and forever after an error.
+    pub(super) fn poll_frame<C: Codec>(
+        &mut self,
+        cx: &mut Context<'_>,
+        codec: &mut C,
+    ) -> Poll<Result<Option<C::Item>, ConnectionError>> {
+        let result = ready!(self.poll_decode(cx, codec));
+        if let Err(error) = &result {
+            self.state = State::Ended;
+            let mut core = self.shared.lock();
+            match error.reason() {
+                Some(reason @ EndReason::ClientReset) => core.end(reason),
+                Some(reason) => core.note(reason),
+                None => {}
+            }
+        }
+        Poll::Ready(result)
+    }
+
+    fn poll_decode<C: Codec>(
+        &mut self,
+        cx: &mut Context<'_>,
+        codec: &mut C,
+    ) -> Poll<Result<Option<C::Item>, ConnectionError>> {
+        loop {
+            if self.burst >= FRAMES_PER_BUDGET {
+                ready!(coop::poll_proceed(cx)).made_progress();
+                self.burst = 0;
+            }
+            match self.state {
+                State::Ended => return Poll::Ready(Ok(None)),
+                State::Eof => return Poll::Ready(self.decode_rest(codec)),
+                State::Open => {}
+            }
+            if self.decodable {
+                if let Some(frame) = self.decode(codec)? {
+                    return Poll::Ready(Ok(Some(frame)));
+                }
+                self.decodable = false;
+                self.shrink();
+            }
+            match ready!(self.poll_fill(cx))? {
+                Filled::Bytes => self.decodable = true,
+                Filled::Eof => self.state = State::Eof,
+                Filled::Drained => self.state = State::Ended,
+            }
+        }
+    }
+
+    fn decode<C: Codec>(&mut self, codec: &mut C) -> Result<Option<C::Item>, ConnectionError> {
+        let frame =
+            codec.decode(&mut self.input).map_err(|error| ConnectionError::from_decoder(error.into()))?;
+        if frame.is_some() {
+            self.count_frame();
+        }
+        Ok(frame)
+    }
+
+    /// After the end of input: the frames that are left, then `None`, or an error where something else is left.
+    fn decode_rest<C: Codec>(&mut self, codec: &mut C) -> Result<Option<C::Item>, ConnectionError> {
+        // `decode` first, and its error alone is a bad frame: the default `decode_eof` reports bytes that are left over
+        // by an io::Error that cannot be told from any other.
+        if let Some(frame) = self.decode(codec)? {
+            return Ok(Some(frame));
+        }
+        let left = !self.input.is_empty();
+        match codec.decode_eof(&mut self.input) {
+            Ok(Some(frame)) => {
+                self.count_frame();
+                Ok(Some(frame))
+            }
+            Ok(None) if self.input.is_empty() => {
+                self.state = State::Ended;
+                Ok(None)
+            }
+            Ok(None) => Err(ConnectionError::Truncated),
+            Err(error) => match ConnectionError::from_decoder(error.into()) {
+                long @ ConnectionError::FrameTooLong(_) => Err(long),
+                _ if left => Err(ConnectionError::Truncated),
+                other => Err(other),
+            },
+        }
+    }
+
+    fn count_frame(&mut self) {
+        self.burst += 1;
+        self.shared.count_frame_in();
+    }
+
+    /// Gives memory back before the connection waits: all of it where nothing is half received, and the rest of a large
+    /// buffer where only its last bytes are.
+    fn shrink(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        } else if self.input.capacity() > 4 * self.input.len().max(1024) {
+            self.input = BytesMut::from(&self.input[..]);
+        }
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<Filled, ConnectionError>> {
+        let Self { shared, input, last_read, .. } = self;
+        let mut core = shared.lock();
+        core.check_open()?;
+        core.receiving();
+        let limit = shared.settings().limits.input;
+        if shared.is_draining() {
+            return Poll::Ready(fill_last(&mut core, cx, input, limit, last_read));
+        }
+        match fill(&mut core, cx, input, limit)? {
+            Poll::Ready(filled) => Poll::Ready(Ok(filled)),
+            Poll::Pending => {
+                let receive = if input.is_empty() { Receive::Waiting } else { Receive::Partial };
+                core.wait_for_input(receive, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Appends what has arrived to the input, as far as its limit goes.
+fn fill(
+    core: &mut Core,
+    cx: &mut Context<'_>,
+    input: &mut BytesMut,
+    limit: usize,
+) -> Result<Poll<Filled>, ConnectionError> {
+    let room = limit.saturating_sub(input.len());
+    if room == 0 {
+        return Err(ConnectionError::FrameTooLong(FrameError::TooLong { limit }.into()));
+    }
+    let Some(stream) = &mut core.stream else { return Err(ConnectionError::Closed) };
+    let read = match buffer::poll_read(stream, cx, input, room) {
+        Poll::Pending => return Ok(Poll::Pending),
+        Poll::Ready(read) => read.map_err(ConnectionError::Reset)?,
+    };
+    core.bytes_in += read as u64;
+    if read > 0 {
+        return Ok(Poll::Ready(Filled::Bytes));
+    }
+    core.eof = true;
+    Ok(Poll::Ready(Filled::Eof))
+}
+
+/// The one read, without waiting, that a draining connection still gets: for the frames that had arrived.
+fn fill_last(
+    core: &mut Core,
+    cx: &mut Context<'_>,
+    input: &mut BytesMut,
+    limit: usize,
+    done: &mut bool,
+) -> Result<Filled, ConnectionError> {
+    if mem::replace(done, true) {
+        return Ok(Filled::Drained);
+    }
+    // Outside the task's budget: "nothing there" has to mean just that.
+    let read = pin!(coop::unconstrained(poll_fn(|cx| match fill(core, cx, input, limit) {
+        Ok(filled) => filled.map(Ok),
+        Err(error) => Poll::Ready(Err(error)),
+    })));
+    let Poll::Ready(filled) = read.poll(cx) else { return Ok(Filled::Drained) };
+    core.idle_at_drain = false;
+    filled
+}
+
+/// The future of `recv`: while it waits, the receiving end counts as waiting; dropped, it does not.
+//
+// By hand rather than an `async fn`, which would keep the arguments beside their copies in every handler's future.
+pub(super) struct Recv<'a, C> {
+    receiving: &'a mut Receiving,
+    codec: C,
+    waiting: bool,
+}
+
+impl<'a, C> Recv<'a, C> {
+    pub(super) fn new(receiving: &'a mut Receiving, codec: C) -> Self {
+        Self { receiving, codec, waiting: false }
+    }
+}
+
+impl<C: WithCodec + Unpin> Future for Recv<'_, C> {
+    type Output = Result<Option<<C::Codec as Decoder>::Item>, ConnectionError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let poll = this.codec.with(|codec| this.receiving.poll_frame(cx, codec));
+        this.waiting = poll.is_pending();
+        poll
+    }
+}
+
+impl<C> Drop for Recv<'_, C> {
+    fn drop(&mut self) {
+        if self.waiting {
+            self.receiving.shared.lock().receiving();
+        }
+    }
+}
+
+/// A codec that is one's own, or behind the lock that the two ends of a split connection share.
+pub(super) trait WithCodec {
+    type Codec: Codec;
+    fn with<T>(&mut self, use_it: impl FnOnce(&mut Self::Codec) -> T) -> T;
+}
+
+impl<C: Codec> WithCodec for &mut C {
+    type Codec = C;
+
+    fn with<T>(&mut self, use_it: impl FnOnce(&mut C) -> T) -> T {
+        use_it(self)
+    }
+}
+
+impl From<ConnectionError> for io::Error {
+    fn from(error: ConnectionError) -> Self {
+        let kind = match &error {
+            ConnectionError::Reset(source) => source.kind(),
+            ConnectionError::Truncated => io::ErrorKind::UnexpectedEof,
+            ConnectionError::BadFrame(_) | ConnectionError::FrameTooLong(_) | ConnectionError::Encode(_) => {
+                io::ErrorKind::InvalidData
+            }
+            ConnectionError::Ended(_) => io::ErrorKind::ConnectionAborted,
+            ConnectionError::Closed => io::ErrorKind::NotConnected,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,87 @@
+//! The connections that are alive.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::end::EndReason;
+use super::shared::Shared;
+use crate::admission::Permits;
+
+/// Enough that accepting and ending connections on all cores at once seldom meet.
+const SHARDS: usize = 16;
+
+/// Every live connection of a server, by id.
+pub(crate) struct Registry {
+    shards: [Mutex<HashMap<u64, Arc<Shared>>>; SHARDS],
+    draining: AtomicBool,
+}
+
+/// A connection that was let in: its place in the registry and its permits, given back on drop, whichever way its task
+/// ends.
+pub(crate) struct Admitted {
+    shared: Arc<Shared>,
+    registry: Arc<Registry>,
+    // After the registry: who waits for the last permit finds the registry empty.
+    _permits: Permits,
+}
+
+impl Registry {
+    pub(crate) fn new() -> Self {
+        Self { shards: Default::default(), draining: AtomicBool::new(false) }
+    }
+
+    /// Enters a connection. One that comes after the drain began is told so at once.
+    pub(crate) fn enter(self: &Arc<Self>, shared: Shared, permits: Permits) -> Admitted {
+        let shared = Arc::new(shared);
+        self.shard(shared.info.id()).insert(shared.info.id(), Arc::clone(&shared));
+        // After the insertion: `begin_drain` sets the mark before it goes through the shards, so one of the two sees it.
+        if self.draining.load(Ordering::SeqCst) {
+            shared.begin_drain(EndReason::Drained);
+        }
+        Admitted { shared, registry: Arc::clone(self), _permits: permits }
+    }
+
+    /// Tells every connection, and all that come later, that the server stops.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        self.for_each(|shared| shared.begin_drain(EndReason::Drained));
+    }
+
+    /// Cuts every connection off. Returns how many still owed something.
+    pub(crate) fn abort(&self) -> usize {
+        let mut aborted = 0;
+        self.for_each(|shared| aborted += usize::from(shared.abort(EndReason::DrainAborted)));
+        aborted
+    }
+
+    fn for_each(&self, mut visit: impl FnMut(&Shared)) {
+        for shard in &self.shards {
+            for shared in lock(shard).values() {
+                visit(shared);
+            }
+        }
+    }
+
+    fn shard(&self, id: u64) -> MutexGuard<'_, HashMap<u64, Arc<Shared>>> {
+        // The remainder is below SHARDS whatever the width of usize.
+        lock(&self.shards[usize::try_from(id % SHARDS as u64).unwrap_or(0)])
+    }
+}
+
+impl Admitted {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.registry.shard(self.shared.info.id()).remove(&self.shared.info.id());
+    }
+}
+
+/// Nothing panics under this lock.
+fn lock(shard: &Mutex<HashMap<u64, Arc<Shared>>>) -> MutexGuard<'_, HashMap<u64, Arc<Shared>>> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,351 @@
+//! What a connection's task and its handles share.
+//!
+//! The handler may hold its [`Connection`](super::Connection) in the connection's own task, move it to another, or split
+//! it between several. So the stream and the gathered output stand behind one lock that is never held across an await
+//! and, in the common case, never contended. Undecoded input is not here: it belongs to whoever receives.
+
+use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::AsyncWrite;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::buffer;
+use super::end::EndReason;
+use super::error::ConnectionError;
+use super::info::Info;
+use crate::establish::Stream;
+use crate::listener::Settings;
+
+/// One connection, as its task, its handles and the registry see it.
+pub(crate) struct Shared {
+    pub(crate) info: Info,
+    pub(super) accepted: Instant,
+    /// Only the receiving end writes it; the task reads it to see that the wire was not idle.
+    frames_in: AtomicU64,
+    draining: AtomicBool,
+    drain_begun: Notify,
+    core: Mutex<Core>,
+}
+
+/// What went over the wire of one connection, and since when.
+pub(crate) struct Counters {
+    pub(crate) age: Duration,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) frames_in: u64,
+    pub(crate) frames_out: u64,
+}
+
+/// What stands behind the lock.
+pub(super) struct Core {
+    /// `None` while establishing, after `RawStream::try_into_tcp`, and when the connection has ended.
+    pub(super) stream: Option<Stream>,
+    /// Encoded, not written yet. Owns no memory while empty.
+    pub(super) output: BytesMut,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) frames_out: u64,
+    /// Why the connection ends, where that is more than the handler's return. The first cause stays.
+    pub(super) cause: Option<EndReason>,
+    /// Neither direction goes on. A bad frame ends the input alone: the handler may still answer it.
+    pub(super) over: bool,
+    /// Whatever is still owed is not waited for.
+    pub(super) aborted: bool,
+    /// Why a drain has begun: `drained`, or `lifetime` for this connection alone.
+    pub(super) drain: Option<EndReason>,
+    pub(super) receive: Receive,
+    /// The end of the client's input was read.
+    pub(super) eof: bool,
+    /// The handler has returned: handles that outlive it yield `Closed`.
+    pub(super) returned: bool,
+    /// The write side was shut down: nothing more can be sent.
+    pub(super) write_closed: bool,
+    /// The handler took the raw stream: deadlines on frames, idling and writing are its own.
+    pub(super) raw: bool,
+    /// Everything owed is written; the connection only waits for the client to close.
+    pub(super) lingering: bool,
+    /// Nothing was owed and nothing half received when the drain began.
+    pub(super) idle_at_drain: bool,
+    /// Wakes the connection's task, which writes and minds the deadlines.
+    task: Option<Waker>,
+    /// Who waits: in `recv`, if that is another task than the connection's, and for room or a flush.
+    waiters: Vec<Waiter>,
+}
+
+/// A handle that waits.
+struct Waiter {
+    end: End,
+    waker: Waker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Receiving,
+    Sending,
+}
+
+/// Where the receiving end stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Receive {
+    /// Nobody waits for a frame.
+    Busy,
+    /// The handler waits for a frame of which nothing has arrived.
+    Waiting,
+    /// The handler waits for the rest of a frame.
+    Partial,
+}
+
+/// What writing has come to.
+pub(super) enum Written {
+    /// All that was gathered is with the operating system.
+    All,
+    /// The client takes no more for now.
+    Stuck,
+}
+
+impl Shared {
+    pub(crate) fn new(info: Info, stream: Stream) -> Self {
+        Self {
+            info,
+            accepted: Instant::now(),
+            frames_in: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            drain_begun: Notify::new(),
+            core: Mutex::new(Core {
+                stream: Some(stream),
+                output: BytesMut::new(),
+                bytes_in: 0,
+                bytes_out: 0,
+                frames_out: 0,
+                cause: None,
+                over: false,
+                aborted: false,
+                drain: None,
+                receive: Receive::Busy,
+                eof: false,
+                returned: false,
+                write_closed: false,
+                raw: false,
+                lingering: false,
+                idle_at_drain: false,
+                task: None,
+                waiters: Vec::new(),
+            }),
+        }
+    }
+
+    /// The listener's settings as of accept.
+    pub(crate) fn settings(&self) -> &Settings {
+        self.info.settings()
+    }
+
+    /// A panic under the lock can only be a codec's, in `encode`: it ends its own connection, whose state stays whole.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn frames_in(&self) -> u64 {
+        self.frames_in.load(Ordering::Relaxed)
+    }
+
+    /// Counts a frame. There is one receiving end, so no read-modify-write is needed.
+    pub(super) fn count_frame_in(&self) {
+        self.frames_in.store(self.frames_in() + 1, Ordering::Relaxed);
+    }
+
+    /// What went over the wire so far.
+    pub(crate) fn counters(&self) -> Counters {
+        let core = self.lock();
+        Counters {
+            age: self.accepted.elapsed(),
+            bytes_in: core.bytes_in,
+            bytes_out: core.bytes_out,
+            frames_in: self.frames_in(),
+            frames_out: core.frames_out,
+        }
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Resolves when a drain has begun.
+    pub(super) async fn drain_begun(&self) {
+        let notified = self.drain_begun.notified();
+        if !self.is_draining() {
+            notified.await;
+        }
+    }
+
+    /// Tells the handler that the connection is to end, for `reason`: `recv` yields what had arrived, then `None`.
+    pub(crate) fn begin_drain(&self, reason: EndReason) {
+        {
+            let mut core = self.lock();
+            if core.drain.is_some() {
+                return;
+            }
+            core.drain = Some(reason);
+            core.idle_at_drain = core.receive == Receive::Waiting && core.output.is_empty();
+            self.draining.store(true, Ordering::Release);
+            core.wake_all();
+        }
+        self.drain_begun.notify_waiters();
+    }
+
+    /// Ends the connection now, for `reason`. Returns whether something was cut off: its handler, or a reply that was not
+    /// written yet.
+    pub(crate) fn abort(&self, reason: EndReason) -> bool {
+        let mut core = self.lock();
+        let owed = !core.lingering;
+        core.aborted = true;
+        core.end(reason);
+        core.wake_all();
+        owed
+    }
+}
+
+impl Core {
+    /// Records why the connection will end, unless that is known already.
+    pub(super) fn note(&mut self, reason: EndReason) {
+        self.cause.get_or_insert(reason);
+    }
+
+    /// Ends both directions, for `reason` unless there was one already.
+    pub(super) fn end(&mut self, reason: EndReason) {
+        self.note(reason);
+        self.over = true;
+    }
+
+    /// An error for a handle that wants to go on although the connection has ended.
+    pub(super) fn check_open(&self) -> Result<(), ConnectionError> {
+        match self.cause {
+            Some(reason) if self.over => Err(ConnectionError::Ended(reason)),
+            _ if self.returned || self.stream.is_none() => Err(ConnectionError::Closed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers the connection's task, that handles in other tasks can wake it.
+    pub(super) fn remember_task(&mut self, waker: &Waker) {
+        // Keeps the clone that there is, where it would wake the same task.
+        match &mut self.task {
+            Some(task) => task.clone_from(waker),
+            None => self.task = Some(waker.clone()),
+        }
+    }
+
+    /// Notes that the receiving end waits, and who it is. The connection's task learns of it: that is where the
+    /// deadlines are.
+    pub(super) fn wait_for_input(&mut self, receive: Receive, waker: &Waker) {
+        self.receive = receive;
+        if !self.is_task(waker) {
+            self.wait(End::Receiving, waker);
+            self.wake_task();
+        }
+    }
+
+    /// Notes who waits for room or for a flush.
+    pub(super) fn wait_for_output(&mut self, waker: &Waker) {
+        self.wait(End::Sending, waker);
+    }
+
+    fn wait(&mut self, end: End, waker: &Waker) {
+        if !self.waiters.iter().any(|waiter| waiter.end == end && waiter.waker.will_wake(waker)) {
+            self.waiters.push(Waiter { end, waker: waker.clone() });
+        }
+    }
+
+    /// Forgets who waited to receive: it receives.
+    pub(super) fn receiving(&mut self) {
+        self.receive = Receive::Busy;
+        if !self.waiters.is_empty() {
+            self.waiters.retain(|waiter| waiter.end != End::Receiving);
+        }
+    }
+
+    /// Lets the connection's task write, unless `waker` is its own: then it does so as soon as the handler is pending.
+    pub(super) fn wake_task_from(&self, waker: &Waker) {
+        if !self.is_task(waker) {
+            self.wake_task();
+        }
+    }
+
+    /// Wakes those who wait for room or for a flush. Returns whether the task itself is among them; it is not woken but
+    /// has to poll its handler again.
+    pub(super) fn wake_senders(&mut self) -> bool {
+        let task = self.task.as_ref();
+        let mut own = false;
+        for waiter in self.waiters.extract_if(.., |waiter| waiter.end == End::Sending) {
+            if task.is_some_and(|task| task.will_wake(&waiter.waker)) {
+                own = true;
+            } else {
+                waiter.waker.wake();
+            }
+        }
+        own
+    }
+
+    pub(super) fn wake_all(&mut self) {
+        self.wake_task();
+        for waiter in mem::take(&mut self.waiters) {
+            waiter.waker.wake();
+        }
+    }
+
+    /// Writes what was gathered.
+    ///
+    /// # Errors
+    ///
+    /// The stream's, after which nothing can be written.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Written> {
+        let Some(stream) = &mut self.stream else { return Ok(Written::All) };
+        let mut stream = Pin::new(stream);
+        while !self.output.is_empty() {
+            let Poll::Ready(written) = stream.as_mut().poll_write(cx, &self.output) else {
+                return Ok(Written::Stuck);
+            };
+            let written = written?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.bytes_out += written as u64;
+            if written == self.output.len() {
+                buffer::give_back(&mut self.output);
+            } else {
+                bytes::Buf::advance(&mut self.output, written);
+            }
+        }
+        match stream.poll_flush(cx) {
+            Poll::Ready(flushed) => flushed.map(|()| Written::All),
+            Poll::Pending => Ok(Written::Stuck),
+        }
+    }
+
+    /// Shuts the write side down, once all is written.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write_closed = true;
+        match &mut self.stream {
+            Some(stream) => Pin::new(stream).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Whether `waker` is the connection's task's. The task is known from its first poll on.
+    fn is_task(&self, waker: &Waker) -> bool {
+        self.task.as_ref().is_some_and(|task| task.will_wake(waker))
+    }
+
+    pub(super) fn wake_task(&self) {
+        if let Some(task) = &self.task {
+            task.wake_by_ref();
+        }
+    }
+}

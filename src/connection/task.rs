@@ -1,0 +1,223 @@
+//! The connection's task: polls the handler, writes, minds the deadlines.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::Connection;
+use super::close::close;
+use super::deadlines::{Deadlines, Due};
+use super::end::{EndReason, Ended};
+use super::registry::Admitted;
+use super::shared::{Core, Shared, Written};
+use crate::establish::{EstablishError, establish};
+use crate::handler::{Handler, HandlerError, Service};
+use crate::telemetry::access;
+
+/// How serving a connection came to an end.
+pub(super) enum Outcome {
+    /// The handler returned, or it was dropped because the connection had ended.
+    Returned(Result<(), HandlerError>),
+    Panicked(String),
+    NotEstablished(EstablishError),
+    /// The drain began before the first frame could have come.
+    NotStarted,
+}
+
+/// Serves one connection to its end: establish, handler, close, access line. The permits and the place in the registry
+/// are given back when the future is dropped, on every path, a panic's too.
+//
+// Not an `async fn`: that would keep the arguments beside their copies in the body, for the life of every connection.
+pub(crate) fn run<H: Handler, M>(
+    service: Arc<Service<H, M>>,
+    admitted: Admitted,
+) -> impl Future<Output = ()> + Send
+where
+    M: Fn(&H) -> H::Codec + Send + Sync + 'static,
+{
+    async move {
+        let shared = admitted.shared();
+        let mut deadlines = pin!(Deadlines::new(shared.accepted, &shared.settings().timeouts));
+        let mut failed = take_layers_off(shared).await;
+        let outcome = {
+            let make = || service.handler.handle(Connection::new(Arc::clone(shared), service.codec()));
+            let handler = if failed.is_some() {
+                None
+            } else {
+                contain(make).map_err(|panic| failed = Some(panic)).ok()
+            };
+            // Pinned in place, and gone before the close: moved through another async function it would be stored twice.
+            let handler = pin!(handler);
+            match handler.as_pin_mut() {
+                Some(handler) => {
+                    Serve { handler, shared, deadlines: deadlines.as_mut(), started: false }.await
+                }
+                None => failed.map_or(Outcome::NotStarted, |failed| *failed),
+            }
+        };
+        let mut ended = outcome.into_ended(shared);
+        close(shared, deadlines, &mut ended).await;
+        access::record(shared, &ended);
+    }
+}
+
+/// Takes the listener's layers off, within `timeouts.establish`. Nothing happens for a plain connection.
+//
+// Boxed, what it works with and what it returns: it would stay in the task for the life of the connection.
+async fn take_layers_off(shared: &Shared) -> Option<Box<Outcome>> {
+    let settings = shared.settings();
+    if settings.layers.is_empty() {
+        return None;
+    }
+    Box::pin(async {
+        let stream = shared.lock().stream.take()?;
+        tokio::select! {
+            established = establish(stream, &settings.layers, settings.timeouts.establish) => match established {
+                Ok(stream) => {
+                    shared.lock().stream = Some(stream);
+                    None
+                }
+                Err(error) => Some(Box::new(Outcome::NotEstablished(error))),
+            },
+            () = shared.drain_begun() => Some(Box::new(Outcome::NotStarted)),
+        }
+    })
+    .await
+}
+
+/// Polls the handler until it returns or the connection ends.
+struct Serve<'a, F> {
+    handler: Pin<&'a mut F>,
+    shared: &'a Shared,
+    deadlines: Pin<&'a mut Deadlines>,
+    started: bool,
+}
+
+impl<F: Future<Output = Result<(), HandlerError>>> Future for Serve<'_, F> {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let this = self.get_mut();
+        if !this.started {
+            this.started = true;
+            this.shared.lock().remember_task(cx.waker());
+        }
+        loop {
+            if let Poll::Ready(outcome) = this.poll_handler(cx) {
+                return Poll::Ready(outcome);
+            }
+            let mut core = this.shared.lock();
+            core.remember_task(cx.waker());
+            match this.mind(cx, &mut core) {
+                Next::Wait => return Poll::Pending,
+                Next::PollAgain => {}
+                Next::Drain => {
+                    drop(core);
+                    this.shared.begin_drain(EndReason::Lifetime);
+                }
+                Next::Over => {
+                    core.wake_all();
+                    drop(core);
+                    // One more poll: a handler that waits in `recv` or `send` learns the reason and may still tidy up. One
+                    // that waits for something else is dropped where it waits.
+                    return Poll::Ready(match this.poll_handler(cx) {
+                        Poll::Ready(outcome) => outcome,
+                        Poll::Pending => Outcome::Returned(Ok(())),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// What the task does after its handler was found pending.
+enum Next {
+    Wait,
+    /// The handler waited for room, and there is room.
+    PollAgain,
+    Drain,
+    /// The connection has ended; its cause is recorded.
+    Over,
+}
+
+impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
+    fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        match contain(|| self.handler.as_mut().poll(cx)) {
+            Ok(poll) => poll.map(Outcome::Returned),
+            Err(panicked) => Poll::Ready(*panicked),
+        }
+    }
+
+    /// Writes what was gathered, then checks the deadlines: in this order, so that they hold while a write is stuck.
+    fn mind(&mut self, cx: &mut Context<'_>, core: &mut Core) -> Next {
+        if core.over {
+            return Next::Over;
+        }
+        let before = core.bytes_out;
+        let stuck = match core.poll_write(cx) {
+            Ok(Written::All) => false,
+            Ok(Written::Stuck) => true,
+            Err(_) => {
+                core.end(EndReason::ClientReset);
+                return Next::Over;
+            }
+        };
+        let room = core.output.len() < self.shared.settings().limits.flush_at;
+        if room && (core.bytes_out != before || core.output.is_empty()) && core.wake_senders() {
+            return Next::PollAgain;
+        }
+        match self.deadlines.as_mut().poll(cx, self.shared, core, stuck) {
+            Poll::Pending => Next::Wait,
+            Poll::Ready(Due::Drain) => Next::Drain,
+            Poll::Ready(Due::End(reason)) => {
+                core.end(reason);
+                Next::Over
+            }
+        }
+    }
+}
+
+impl Outcome {
+    /// Why the connection ended: the first cause, or else what the handler returned. From now on its handles are closed.
+    fn into_ended(self, shared: &Shared) -> Ended {
+        let mut core = shared.lock();
+        core.returned = true;
+        let mut ended = self.by_itself(&core);
+        ended.reason = core.cause.unwrap_or(ended.reason);
+        ended
+    }
+
+    /// The end reason, if nothing else than the handler's return ended the connection.
+    fn by_itself(self, core: &Core) -> Ended {
+        match self {
+            Self::Returned(Ok(())) => Ended::new(match core.drain {
+                _ if core.eof => EndReason::ClientClosed,
+                Some(reason) => reason,
+                None => EndReason::HandlerDone,
+            }),
+            Self::Returned(Err(error)) => {
+                let (word, error) = error.into_parts();
+                Ended { reason: EndReason::HandlerError, word, error }
+            }
+            Self::Panicked(message) => {
+                Ended { error: Some(message.into()), ..Ended::new(EndReason::HandlerPanic) }
+            }
+            Self::NotEstablished(EstablishError::Timeout(_)) => Ended::new(EndReason::EstablishTimeout),
+            Self::NotEstablished(error) => {
+                Ended { error: Some(error.into()), ..Ended::new(EndReason::EstablishFailed) }
+            }
+            Self::NotStarted => Ended::new(EndReason::Drained),
+        }
+    }
+}
+
+/// Runs a piece of the handler's code. What it leaves behind when it panics is dropped with the connection, and seen by
+/// nobody else.
+fn contain<T>(run: impl FnOnce() -> T) -> Result<T, Box<Outcome>> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Box::new(Outcome::Panicked(text.unwrap_or("panic").to_owned()))
+    })
+}

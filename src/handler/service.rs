@@ -1,0 +1,42 @@
+//! A handler with its codec: the one place where their types are erased.
+
+use std::sync::Arc;
+
+use super::Handler;
+
+use crate::connection::{self, Admitted};
+
+/// A handler and what makes its codec, for one listener and one load of the file.
+pub(crate) struct Service<H, M> {
+    pub(crate) handler: H,
+    make_codec: M,
+}
+
+/// Serves connections, whatever the handler and its codec are. It spawns inside, where the types are known, so no
+/// connection's future is boxed.
+pub(crate) trait Serve: Send + Sync {
+    fn serve(self: Arc<Self>, admitted: Admitted);
+}
+
+impl<H: Handler, M> Service<H, M>
+where
+    M: Fn(&H) -> H::Codec + Send + Sync + 'static,
+{
+    pub(crate) fn new(handler: H, make_codec: M) -> Self {
+        Self { handler, make_codec }
+    }
+
+    /// The codec of a new connection.
+    pub(crate) fn codec(&self) -> H::Codec {
+        (self.make_codec)(&self.handler)
+    }
+}
+
+impl<H: Handler, M> Serve for Service<H, M>
+where
+    M: Fn(&H) -> H::Codec + Send + Sync + 'static,
+{
+    fn serve(self: Arc<Self>, admitted: Admitted) {
+        tokio::spawn(connection::run(self, admitted));
+    }
+}

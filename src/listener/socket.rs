@@ -1,0 +1,63 @@
+//! A listening socket, or what stands in for one in a test.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+use crate::connection::{Address, Local, Peer};
+use crate::establish::Stream;
+
+/// A connection as the kernel handed it over.
+pub(crate) struct Accepted {
+    pub(crate) stream: Stream,
+    pub(crate) peer: Peer,
+    pub(crate) local: Local,
+}
+
+/// Something that connections can be accepted from. It may fail; [`Listener`](super::Listener) sorts the errors.
+pub(crate) trait Socket: Send + 'static {
+    /// Accepts one connection. Cancel safe: a dropped call has taken none.
+    ///
+    /// # Errors
+    ///
+    /// As accept(2).
+    fn accept(&self) -> impl Future<Output = io::Result<Accepted>> + Send;
+}
+
+/// A TCP listening socket.
+pub(crate) struct TcpSocket {
+    listener: TcpListener,
+    bound: SocketAddr,
+}
+
+impl TcpSocket {
+    pub(crate) fn new(listener: TcpListener) -> io::Result<Self> {
+        let bound = listener.local_addr()?;
+        Ok(Self { listener, bound })
+    }
+
+    /// Where it listens: with port 0, the port that the system chose.
+    pub(crate) fn bound(&self) -> SocketAddr {
+        self.bound
+    }
+}
+
+impl Socket for TcpSocket {
+    async fn accept(&self) -> io::Result<Accepted> {
+        let (stream, peer) = self.listener.accept().await?;
+        // Only a wildcard address leaves open which one the client took: that costs a system call.
+        let local = if self.bound.ip().is_unspecified() {
+            stream.local_addr().unwrap_or(self.bound)
+        } else {
+            self.bound
+        };
+        #[cfg(not(target_os = "linux"))]
+        stream.set_nodelay(true)?;
+        Ok(Accepted {
+            stream: Stream::Tcp(stream),
+            peer: Peer(Address::Tcp(peer)),
+            local: Local(Address::Tcp(local)),
+        })
+    }
+}

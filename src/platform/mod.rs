@@ -1,0 +1,68 @@
+//! What only Unix or Windows has, under names that both share.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix as system;
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as system;
+
+use std::io;
+
+#[cfg(feature = "cli")]
+pub(crate) use system::{PERMISSION_REMEDY, Signals, raise_descriptor_limit, terminal_knows_colour};
+pub(crate) use system::{Spare, descriptor_limit};
+
+/// Whose problem a failed `accept` is, which says what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The connection's, which is gone: accept the next one at once.
+    Connection,
+    /// Ours, for a while: pause, then try again. What is not known is of this kind, since it neither spins nor gives up.
+    Ours,
+    /// The listening socket's, which is dead: no later call can succeed.
+    Listener,
+}
+
+/// Sorts an error of `accept` by whose problem it is.
+pub(crate) fn accept_error(error: &io::Error) -> Blame {
+    error.raw_os_error().map_or(Blame::Ours, system::blame)
+}
+
+/// Whether `error` says that this process, or the system, has no descriptor left.
+pub(crate) fn out_of_descriptors(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(system::is_out_of_descriptors)
+}
+
+/// How many descriptors this process may have, before and after
+/// [`raise_descriptor_limit`](system::raise_descriptor_limit).
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DescriptorLimit {
+    pub(crate) before: u64,
+    pub(crate) now: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_that_are_not_the_systems_are_ours() {
+        let error = io::Error::other("made up");
+        assert_eq!(accept_error(&error), Blame::Ours);
+        assert!(!out_of_descriptors(&error));
+    }
+
+    #[test]
+    fn the_spare_descriptor_is_given_back_and_taken_again() {
+        let mut spare = Spare::new();
+        assert_eq!(spare.release(), cfg!(unix));
+        assert!(!spare.release(), "there was only one");
+        assert_eq!(spare.refill(), cfg!(unix));
+        assert_eq!(spare.release(), cfg!(unix));
+    }
+}

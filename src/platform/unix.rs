@@ -1,0 +1,202 @@
+//! Unix: descriptors are few, errors are errno, and a service is told what to do by signals.
+
+use std::fs::File;
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+
+use super::Blame;
+
+// === accept ===
+
+/// Sorted after accept(2). Linux reports errors that are pending on the new connection as errors of `accept`; the manual
+/// wants those of the network to be treated like EAGAIN: as if nobody had come.
+pub(super) fn blame(errno: i32) -> Blame {
+    match errno {
+        libc::ECONNABORTED
+        | libc::ECONNRESET
+        | libc::EINTR
+        // Firewall rules forbid this connection.
+        | libc::EPERM
+        | libc::ENETDOWN
+        | libc::EPROTO
+        | libc::ENOPROTOOPT
+        | libc::EHOSTDOWN
+        | libc::EHOSTUNREACH
+        | libc::EOPNOTSUPP
+        | libc::ENETUNREACH => Blame::Connection,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        libc::ENONET => Blame::Connection,
+        libc::EBADF | libc::EINVAL | libc::ENOTSOCK => Blame::Listener,
+        _ => Blame::Ours,
+    }
+}
+
+pub(super) fn is_out_of_descriptors(errno: i32) -> bool {
+    matches!(errno, libc::EMFILE | libc::ENFILE)
+}
+
+// === descriptors ===
+
+/// The soft limit on descriptors of this process; `None` where it is unlimited or can't be read.
+pub(crate) fn descriptor_limit() -> Option<usize> {
+    let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    if soft == RLIM_INFINITY { None } else { usize::try_from(soft).ok() }
+}
+
+/// Raises the soft limit on descriptors to the hard one, which every process may do.
+///
+/// The soft limit is 1024 nearly everywhere for the sake of select(2), which nothing here uses. `None` says that the
+/// limit can't be read or is the system's secret.
+#[cfg(feature = "cli")]
+pub(crate) fn raise_descriptor_limit() -> Option<super::DescriptorLimit> {
+    let (before, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    if before < hard {
+        // macOS refuses a soft limit beyond a figure of its own, though the hard one is unlimited; then it stays.
+        let _ = nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+    let (now, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    Some(super::DescriptorLimit { before, now })
+}
+
+/// A descriptor held back for the time when there is none left: given up, it lets one peer be accepted and turned away.
+#[derive(Debug)]
+pub(crate) struct Spare(Option<File>);
+
+impl Spare {
+    /// Takes a descriptor, if there is one.
+    pub(crate) fn new() -> Self {
+        Self(open())
+    }
+
+    /// Gives the descriptor back to the system; `false` if it was gone.
+    pub(crate) fn release(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+
+    /// Takes a descriptor again; `false` if there is none to be had.
+    pub(crate) fn refill(&mut self) -> bool {
+        if self.0.is_none() {
+            self.0 = open();
+        }
+        self.0.is_some()
+    }
+}
+
+fn open() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+// === the command ===
+
+/// What to do where a socket may not be bound.
+#[cfg(feature = "cli")]
+pub(crate) const PERMISSION_REMEDY: &str = "a port below 1024 needs the capability CAP_NET_BIND_SERVICE \
+     (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE) or a lower net.ipv4.ip_unprivileged_port_start; \
+     any other port may be forbidden by SELinux or AppArmor";
+
+/// Whether a terminal here understands escape sequences.
+#[cfg(feature = "cli")]
+pub(crate) fn terminal_knows_colour() -> bool {
+    std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb")
+}
+
+/// The signals that ask a service to end; they are caught from `install` on.
+#[cfg(feature = "cli")]
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(feature = "cli")]
+impl Signals {
+    /// Catches the signals; must be called on a runtime.
+    pub(crate) fn install() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next signal and tells its name. Cancel safe.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use crate::platform::{accept_error, out_of_descriptors};
+
+    use super::*;
+
+    #[test]
+    fn accept_errors_by_whose_problem_they_are() {
+        let table: &[(Blame, &[i32])] = &[
+            (
+                Blame::Connection,
+                &[
+                    libc::ECONNABORTED,
+                    libc::ECONNRESET,
+                    libc::EINTR,
+                    libc::EPERM,
+                    libc::ENETDOWN,
+                    libc::EPROTO,
+                    libc::ENOPROTOOPT,
+                    libc::EHOSTDOWN,
+                    libc::EHOSTUNREACH,
+                    libc::EOPNOTSUPP,
+                    libc::ENETUNREACH,
+                ],
+            ),
+            (Blame::Listener, &[libc::EBADF, libc::EINVAL, libc::ENOTSOCK]),
+            (
+                Blame::Ours,
+                &[
+                    libc::EMFILE,
+                    libc::ENFILE,
+                    libc::ENOBUFS,
+                    libc::ENOMEM,
+                    libc::EAGAIN,
+                    libc::EIO,
+                    0,
+                    i32::MAX,
+                ],
+            ),
+        ];
+        for (blame, errnos) in table {
+            for errno in *errnos {
+                let error = io::Error::from_raw_os_error(*errno);
+                assert_eq!(accept_error(&error), *blame, "{error}");
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_machine_off_the_network_is_the_connections_problem() {
+        assert_eq!(accept_error(&io::Error::from_raw_os_error(libc::ENONET)), Blame::Connection);
+    }
+
+    #[test]
+    fn only_two_errors_say_that_descriptors_are_out() {
+        for (errno, expected) in
+            [(libc::EMFILE, true), (libc::ENFILE, true), (libc::ENOBUFS, false), (libc::ENOMEM, false)]
+        {
+            assert_eq!(out_of_descriptors(&io::Error::from_raw_os_error(errno)), expected, "errno {errno}");
+        }
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn the_descriptor_limit_only_grows() {
+        let before = descriptor_limit();
+        if let Some(limit) = raise_descriptor_limit() {
+            assert!(limit.now >= limit.before);
+        }
+        assert!(descriptor_limit().is_none_or(|now| before.is_some_and(|before| now >= before)));
+    }
+}

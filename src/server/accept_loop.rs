@@ -1,0 +1,143 @@
+//! The accept loop: accepts and spawns. It reads no byte, and it ends only with the server.
+
+use std::mem;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::admission::{Admission, Decision, Permits, Refusal};
+use crate::config::WhenFull;
+use crate::connection::{Info, Registry, Shared};
+use crate::handler::Serve;
+use crate::listener::{Accepted, Heartbeat, Listener, Settings, Socket};
+use crate::telemetry::Sampler;
+
+/// Most connections that are still taken from the backlog when the server stops.
+const LAST_ACCEPTS: usize = 1024;
+
+/// What a listener does with the connections that its accept loops bring.
+pub(super) struct Entrance {
+    pub(super) admission: Admission,
+    pub(super) settings: Arc<Settings>,
+    pub(super) service: Arc<dyn Serve>,
+    pub(super) registry: Arc<Registry>,
+    /// The last id that a connection of this process was given.
+    pub(super) last_id: Arc<AtomicU64>,
+    /// Refusals are as many as the peers want them to be.
+    pub(super) refusals: Sampler,
+}
+
+/// One listening socket, and what its connections are served by.
+pub(super) struct AcceptLoop<S> {
+    listener: Listener<S>,
+    entrance: Arc<Entrance>,
+    /// Accepted, but another loop took the last place meanwhile.
+    held: Option<Accepted>,
+    /// That there is no room was said already.
+    full: bool,
+}
+
+impl<S: Socket> AcceptLoop<S> {
+    pub(super) fn new(listener: Listener<S>, entrance: Arc<Entrance>) -> Self {
+        Self { listener, entrance, held: None, full: false }
+    }
+
+    /// Accepts until `stop`, which nothing delays: not a pause, not a limit that is reached.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut stopped = pin!(stop.cancelled());
+        let mut tick = interval(Heartbeat::INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stopped => break,
+                _ = tick.tick() => self.listener.tick(),
+                (accepted, permits) = self.next() => match permits {
+                    Some(permits) => self.entrance.serve(accepted, permits),
+                    None => accepted.turn_away(self.entrance.when_full()),
+                },
+            }
+        }
+        self.serve_backlog();
+    }
+
+    /// The next connection, with its permits unless it is to be turned away. Cancel safe: the next call goes on.
+    ///
+    /// With `when_full = "queue"` nothing is accepted while there is no room, so that peers wait in the backlog.
+    async fn next(&mut self) -> (Accepted, Option<Permits>) {
+        let queue = self.entrance.when_full() == WhenFull::Queue;
+        if queue && self.held.is_none() {
+            self.room().await;
+        }
+        if self.held.is_none() {
+            self.held = Some(self.listener.accept().await);
+        }
+        loop {
+            let decision = self.entrance.admission.decide();
+            match (decision, self.held.take()) {
+                (Decision::Admit(permits), Some(accepted)) => return (accepted, Some(permits)),
+                (Decision::Refuse(_), held) if queue => {
+                    self.held = held;
+                    self.room().await;
+                }
+                (Decision::Refuse(refusal), Some(accepted)) => {
+                    self.entrance.refused(refusal);
+                    return (accepted, None);
+                }
+                (_, None) => self.held = Some(self.listener.accept().await),
+            }
+        }
+    }
+
+    /// Waits until there is room.
+    async fn room(&mut self) {
+        let Some(refusal) = self.entrance.admission.full() else { return };
+        if !mem::replace(&mut self.full, true) {
+            self.entrance.refused(refusal);
+        }
+        self.entrance.admission.room().await;
+        self.full = false;
+    }
+
+    /// Serves who is still in the backlog, as far as there is room: closing the listening socket would reset them, though
+    /// they were connected before the server stopped. They are drained like the others.
+    fn serve_backlog(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..LAST_ACCEPTS {
+            let next = pin!(self.next()).poll(&mut cx);
+            let Poll::Ready((accepted, Some(permits))) = next else { return };
+            self.entrance.serve(accepted, permits);
+        }
+    }
+}
+
+impl Entrance {
+    fn when_full(&self) -> WhenFull {
+        self.settings.limits.when_full
+    }
+
+    fn serve(&self, accepted: Accepted, permits: Permits) {
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let info = Info::new(id, Arc::clone(&self.settings), accepted.peer, accepted.local);
+        let shared = Shared::new(info, accepted.stream);
+        Arc::clone(&self.service).serve(self.registry.enter(shared, permits));
+    }
+
+    fn refused(&self, refusal: Refusal) {
+        if let Some(admitted) = self.refusals.admit() {
+            warn!(
+                listener = %self.settings.name,
+                reason = refusal.as_str(),
+                limit = refusal.key(),
+                when_full = self.when_full().as_str(),
+                suppressed = admitted.suppressed,
+                "no room for another connection"
+            );
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What a program brings to the file: handlers and codecs under names.
+
+use std::fmt;
+use std::path::Path;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use tokio_util::codec::{Decoder, Encoder};
+
+use super::catalogue::Catalogue;
+use super::ready::{Ready, ReadyListener};
+use crate::codec::{Chunks, ChunksOptions, Codec, FrameError, Lines, LinesOptions};
+use crate::config::{self, Config, Faults, NoOptions, Overrides, Problems};
+use crate::handler::{Discard, Echo, Handler, HandlerError};
+
+/// Registers handlers and codecs under the names that `server.toml` uses; [`Server::builder`](super::Server::builder).
+///
+/// The factories take their options as a type, so the file is checked, and a fault points at its key, before anything
+/// runs. A name that is registered again takes the place of the first, a built-in one too.
+///
+/// ```
+/// use serde::Deserialize;
+/// use terima::{Connection, Framing, Server, handler_fn};
+///
+/// #[derive(Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct GreetOptions { greeting: String } // handler = { type = "greet", greeting = "halo" }
+///
+/// let ready = Server::builder()
+///     .handler("greet", |options: GreetOptions| {
+///         let greeting = options.greeting;
+///         Ok(handler_fn(move |mut conn: Connection<Framing>| {
+///             let greeting = greeting.clone();
+///             async move { Ok(conn.send(greeting + "\n").await?) }
+///         }))
+///     })
+///     .parse(r#"
+///         [[listener]]
+///         name = "greet"
+///         address = "127.0.0.1:0"
+///         handler = { type = "greet", greeting = "halo" }
+///     "#)?;
+/// # Ok::<(), terima::Problems>(())
+/// ```
+pub struct Builder {
+    catalogue: Catalogue,
+    overrides: Overrides,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        let builder = Self { catalogue: Catalogue::default(), overrides: Overrides::default() };
+        builder
+            .byte_codec("bytes", |options: ChunksOptions| Ok(Chunks::from(options)))
+            .byte_codec("lines", |options: LinesOptions| Ok(Lines::from(options)))
+            .handler("echo", |_: NoOptions| Ok(Echo))
+            .handler("discard", |_: NoOptions| Ok(Discard))
+    }
+
+    /// Registers a handler. `make` is called once for each listener that names it, each time a file is loaded; state to
+    /// be shared between listeners is captured by it, as an `Arc`.
+    ///
+    /// Without a `codec` in the file, connections get the handler's `Codec::default()`. With one, that has to be of the
+    /// handler's codec type, or a byte codec where the handler speaks [`Framing`](crate::Framing).
+    ///
+    /// An error of `make` is a problem of the file: it says what is wrong with options whose types were right.
+    #[must_use]
+    pub fn handler<O, H, F>(mut self, name: &str, make: F) -> Self
+    where
+        O: DeserializeOwned,
+        H: Handler<Codec: Default + Clone + Sync>,
+        F: Fn(O) -> Result<H, HandlerError> + Send + Sync + 'static,
+    {
+        self.catalogue.add_handler(name, make);
+        self
+    }
+
+    /// Registers a codec whose frames may be of any type: for handlers that name just this type as theirs. It is made
+    /// once a listener and cloned for each connection.
+    #[must_use]
+    pub fn codec<O, C, F>(mut self, name: &str, make: F) -> Self
+    where
+        O: DeserializeOwned,
+        C: Codec + Clone + Sync,
+        F: Fn(O) -> Result<C, HandlerError> + Send + Sync + 'static,
+    {
+        self.catalogue.add_codec(name, make);
+        self
+    }
+
+    /// Registers a codec whose frames are bytes: for handlers that name just this type, and for all that speak
+    /// [`Framing`](crate::Framing).
+    #[must_use]
+    pub fn byte_codec<O, C, F>(mut self, name: &str, make: F) -> Self
+    where
+        O: DeserializeOwned,
+        C: Decoder<Item: Into<Bytes>, Error: Into<FrameError>>
+            + Encoder<Bytes, Error: Into<FrameError>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        F: Fn(O) -> Result<C, HandlerError> + Send + Sync + 'static,
+    {
+        self.catalogue.add_byte_codec(name, make);
+        self
+    }
+
+    /// Keys that stand above the file's, from the command line or the environment. There are none unless a program
+    /// says so.
+    #[must_use]
+    pub fn overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
+        self
+    }
+
+    /// Reads and checks a `server.toml`: names, options and values. Binds nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Problems`]: all of them at once, each with its place in the file, the reason and a remedy. A file that cannot be
+    /// read is one.
+    pub fn load(self, path: impl AsRef<Path>) -> Result<Ready, Problems> {
+        let (config, faults) = config::read_file(path.as_ref(), &self.overrides);
+        self.check(config, faults)
+    }
+
+    /// Checks the text of a `server.toml`, as [`Builder::load`] does a file's.
+    ///
+    /// # Errors
+    ///
+    /// As `load`.
+    pub fn parse(self, text: &str) -> Result<Ready, Problems> {
+        let (config, faults) = config::read("server.toml", text, &self.overrides);
+        self.check(config, faults)
+    }
+
+    fn check(self, config: Config, mut faults: Faults) -> Result<Ready, Problems> {
+        let mut listeners = Vec::with_capacity(config.listeners.len());
+        for listener in &config.listeners {
+            let service = self.catalogue.resolve(&listener.handler, listener.codec.as_ref(), &mut faults);
+            listeners.extend(service.map(|service| ReadyListener {
+                name: listener.name.clone(),
+                addresses: listener.addresses.clone(),
+                limits: listener.limits.clone(),
+                timeouts: listener.timeouts.clone(),
+                service,
+            }));
+        }
+        if faults.is_empty() { Ok(Ready { config, listeners }) } else { Err(faults.into_problems()) }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("overrides", &self.overrides).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! Handlers and codecs by name, and how the file's codec meets a handler.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::codec::{ByteCodec, Codec, Framing};
+use crate::config::{Choice, Faults, suggest};
+use crate::handler::{Handler, HandlerError, Serve, Service};
+
+/// What the file can name.
+#[derive(Default)]
+pub(super) struct Catalogue {
+    handlers: BTreeMap<String, HandlerEntry>,
+    codecs: BTreeMap<String, CodecEntry>,
+}
+
+struct HandlerEntry {
+    speaks: CodecType,
+    make: Make<Box<dyn Unpaired>>,
+}
+
+struct CodecEntry {
+    codec: CodecType,
+    /// Its frames are bytes: handlers that speak `Framing` can have it too.
+    bytes: bool,
+    make: Make<MadeCodec>,
+}
+
+/// Makes something of its options in the file; `None` where they have a fault, which was noted.
+type Make<T> = Box<dyn Fn(&Choice, &mut Faults) -> Option<T> + Send + Sync>;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct CodecType {
+    id: TypeId,
+    name: &'static str,
+}
+
+/// A codec as the file wants it, to be cloned for every connection: under its own type, and as `Framing` where it is a
+/// byte codec.
+struct MadeCodec {
+    typed: Box<dyn Any>,
+    framing: Option<Framing>,
+}
+
+/// A handler that has no codec yet.
+trait Unpaired {
+    fn with_own_codec(self: Box<Self>) -> Arc<dyn Serve>;
+    fn with_codec(self: Box<Self>, codec: MadeCodec) -> Option<Arc<dyn Serve>>;
+}
+
+struct Made<H>(H);
+
+impl Catalogue {
+    pub(super) fn add_handler<O, H, F>(&mut self, name: &str, make: F)
+    where
+        O: DeserializeOwned,
+        H: Handler<Codec: Default + Clone + Sync>,
+        F: Fn(O) -> Result<H, HandlerError> + Send + Sync + 'static,
+    {
+        let make: Make<Box<dyn Unpaired>> =
+            Box::new(move |choice, faults| Some(Box::new(Made(from_options(choice, faults, &make)?))));
+        self.handlers.insert(name.to_owned(), HandlerEntry { speaks: CodecType::of::<H::Codec>(), make });
+    }
+
+    pub(super) fn add_codec<O, C, F>(&mut self, name: &str, make: F)
+    where
+        O: DeserializeOwned,
+        C: Codec + Clone + Sync,
+        F: Fn(O) -> Result<C, HandlerError> + Send + Sync + 'static,
+    {
+        let make: Make<MadeCodec> = Box::new(move |choice, faults| {
+            Some(MadeCodec { typed: Box::new(from_options(choice, faults, &make)?), framing: None })
+        });
+        self.codecs.insert(name.to_owned(), CodecEntry { codec: CodecType::of::<C>(), bytes: false, make });
+    }
+
+    pub(super) fn add_byte_codec<O, C, F>(&mut self, name: &str, make: F)
+    where
+        O: DeserializeOwned,
+        C: ByteCodec + Clone + 'static,
+        F: Fn(O) -> Result<C, HandlerError> + Send + Sync + 'static,
+    {
+        let make: Make<MadeCodec> = Box::new(move |choice, faults| {
+            let codec = from_options(choice, faults, &make)?;
+            Some(MadeCodec { framing: Some(Framing::new(codec.clone())), typed: Box::new(codec) })
+        });
+        self.codecs.insert(name.to_owned(), CodecEntry { codec: CodecType::of::<C>(), bytes: true, make });
+    }
+
+    /// Makes what a listener's connections are served by. Every fault is noted, the codec's also where the handler has
+    /// some.
+    pub(super) fn resolve(
+        &self,
+        handler: &Choice,
+        codec: Option<&Choice>,
+        faults: &mut Faults,
+    ) -> Option<Arc<dyn Serve>> {
+        let entry = look_up(&self.handlers, "handler", handler, faults);
+        let made = entry.and_then(|entry| (entry.make)(handler, faults));
+        let Some(codec) = codec else { return Some(made?.with_own_codec()) };
+        let codec_entry = look_up(&self.codecs, "codec", codec, faults)?;
+        let made_codec = (codec_entry.make)(codec, faults);
+        let entry = entry?;
+        if !codec_entry.suits(entry.speaks) {
+            self.mismatch(handler, entry, codec, codec_entry, faults);
+            return None;
+        }
+        made?.with_codec(made_codec?)
+    }
+
+    fn mismatch(
+        &self,
+        handler: &Choice,
+        entry: &HandlerEntry,
+        codec: &Choice,
+        codec_entry: &CodecEntry,
+        faults: &mut Faults,
+    ) {
+        let reason = format!(
+            "handler `{}` speaks {}, codec `{}` is {}{}",
+            handler.name,
+            entry.speaks.name,
+            codec.name,
+            codec_entry.codec.name,
+            if codec_entry.bytes { " (bytes)" } else { "" },
+        );
+        let suitable: Vec<_> = self
+            .codecs
+            .iter()
+            .filter(|(_, other)| other.suits(entry.speaks))
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
+        let help = if suitable.is_empty() {
+            "remove `codec`: the handler has one of its own".to_owned()
+        } else {
+            format!("remove `codec`, or name one of: {}", suitable.join(", "))
+        };
+        faults.at(codec.span.clone(), reason).help(help);
+    }
+}
+
+impl CodecEntry {
+    /// Whether a handler that speaks `wanted` can have it.
+    fn suits(&self, wanted: CodecType) -> bool {
+        self.codec == wanted || (self.bytes && wanted == CodecType::of::<Framing>())
+    }
+}
+
+impl CodecType {
+    fn of<C: 'static>() -> Self {
+        let path = type_name::<C>();
+        let plain = path.split('<').next().unwrap_or(path);
+        Self { id: TypeId::of::<C>(), name: plain.rsplit("::").next().unwrap_or(plain) }
+    }
+}
+
+impl<H: Handler<Codec: Default + Clone + Sync>> Unpaired for Made<H> {
+    fn with_own_codec(self: Box<Self>) -> Arc<dyn Serve> {
+        Arc::new(Service::new(self.0, |_: &H| H::Codec::default()))
+    }
+
+    fn with_codec(self: Box<Self>, codec: MadeCodec) -> Option<Arc<dyn Serve>> {
+        let codec = match codec.typed.downcast::<H::Codec>() {
+            Ok(codec) => *codec,
+            Err(_) => (&codec.framing? as &dyn Any).downcast_ref::<H::Codec>()?.clone(),
+        };
+        Some(Arc::new(Service::new(self.0, move |_: &H| codec.clone())))
+    }
+}
+
+fn from_options<O, T>(
+    choice: &Choice,
+    faults: &mut Faults,
+    make: impl Fn(O) -> Result<T, HandlerError>,
+) -> Option<T>
+where
+    O: DeserializeOwned,
+{
+    let options = choice.options.read(faults)?;
+    make(options).map_err(|error| drop(faults.at(choice.span.clone(), error.to_string()))).ok()
+}
+
+fn look_up<'a, T>(
+    entries: &'a BTreeMap<String, T>,
+    what: &str,
+    choice: &Choice,
+    faults: &mut Faults,
+) -> Option<&'a T> {
+    let entry = entries.get(&choice.name);
+    if entry.is_none() {
+        let known = entries.keys().map(String::as_str);
+        faults
+            .at(choice.span.clone(), format!("there is no {what} `{}`", choice.name))
+            .help(suggest(&choice.name, known));
+    }
+    entry
+}

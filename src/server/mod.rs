@@ -1,0 +1,146 @@
+//! From `server.toml` to a running server, and to its end.
+//!
+//! [`Builder`] knows the handlers and codecs by name; `load` makes a [`Ready`] of it and a file, or tells every problem
+//! of the file; `start` makes a running [`Server`] of that.
+
+mod accept_loop;
+mod builder;
+mod catalogue;
+mod drain;
+mod ready;
+mod start;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admission::Gate;
+use crate::connection::Registry;
+use crate::listener::Heartbeat;
+
+pub use self::builder::Builder;
+pub use self::drain::Shutdown;
+pub use self::ready::Ready;
+pub use self::start::StartError;
+
+/// A running server. A handle: clones are the same server, and dropping them changes nothing.
+#[derive(Clone)]
+pub struct Server(Arc<Running>);
+
+/// What the handles, the accept loops and the drain share.
+struct Running {
+    listeners: Vec<RunningListener>,
+    registry: Arc<Registry>,
+    connections: Arc<Gate>,
+    accept_loops: TaskTracker,
+    /// Ends the accept loops.
+    stop: CancellationToken,
+    /// Ends the drain before its deadline.
+    abort: CancellationToken,
+    /// Not ready any more: a shutdown was asked for.
+    stopping: AtomicBool,
+    lame_duck: Duration,
+    drain_timeout: Option<Duration>,
+    ended: watch::Sender<Option<Shutdown>>,
+    /// Where the server was started.
+    runtime: Handle,
+}
+
+struct RunningListener {
+    name: Arc<str>,
+    addresses: Vec<SocketAddr>,
+    heartbeats: Vec<Arc<Heartbeat>>,
+    connections: Arc<Gate>,
+}
+
+/// A listener of a running server, as of now.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ListenerStatus {
+    /// Its name in the file.
+    pub name: String,
+    /// Where it listens: with port 0 in the file, the port that the system chose.
+    pub addresses: Vec<SocketAddr>,
+    /// Connections that it serves.
+    pub connections: usize,
+    /// Every accept loop of it is alive: its socket works and it has been running within the last seconds.
+    pub healthy: bool,
+    /// The age of the oldest heartbeat of its accept loops.
+    pub heartbeat_age: Duration,
+    /// Accepting pauses, because the system had no resources for it.
+    pub paused: bool,
+}
+
+impl Server {
+    /// Where a server begins: the built-in handlers and codecs are registered.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// The addresses that a listener is bound to, in the order of the file; empty for a name that there is not.
+    pub fn addresses(&self, listener: &str) -> &[SocketAddr] {
+        let listener = self.0.listeners.iter().find(|running| &*running.name == listener);
+        listener.map_or(&[], |running| &running.addresses)
+    }
+
+    /// Every listener, in the order of the file.
+    pub fn listeners(&self) -> Vec<ListenerStatus> {
+        self.0.listeners.iter().map(RunningListener::status).collect()
+    }
+
+    /// How many connections are being served.
+    pub fn connections(&self) -> usize {
+        self.0.connections.inside()
+    }
+
+    /// Whether new clients are welcome: from `start` until a shutdown is asked for, the lame-duck time excluded.
+    pub fn is_ready(&self) -> bool {
+        !self.0.stopping.load(Ordering::Acquire)
+    }
+
+    /// Stops the server and waits for its end.
+    ///
+    /// The server is not ready any more, accepts for `server.lame_duck` longer, then stops listening and drains: idle
+    /// connections close at once, busy ones get the frames that had arrived and may answer them. It is over when the
+    /// last connection has ended, or `server.drain_timeout` after the drain began: what is left then is cut off.
+    ///
+    /// Cancel safe: the shutdown goes on. Further calls wait for the same end.
+    pub async fn shutdown(&self) -> Shutdown {
+        drain::begin(&self.0);
+        drain::ended(&self.0).await
+    }
+
+    /// Ends every connection now. What a shutdown would still have waited for is cut off.
+    pub fn abort(&self) {
+        self.0.abort.cancel();
+        drain::begin(&self.0);
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("listeners", &self.listeners()).finish_non_exhaustive()
+    }
+}
+
+impl RunningListener {
+    fn status(&self) -> ListenerStatus {
+        ListenerStatus {
+            name: self.name.as_ref().to_owned(),
+            addresses: self.addresses.clone(),
+            connections: self.connections.inside(),
+            healthy: self.heartbeats.iter().all(|heartbeat| heartbeat.is_healthy()),
+            heartbeat_age: self.heartbeats.iter().map(|heartbeat| heartbeat.age()).max().unwrap_or_default(),
+            paused: self.heartbeats.iter().any(|heartbeat| heartbeat.is_paused()),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What an operator sees of a running service.
+
+pub(crate) mod access;
+pub(crate) mod escape;
+#[cfg(feature = "cli")]
+pub(crate) mod log;
+#[cfg(feature = "cli")]
+pub(crate) mod panics;
+pub(crate) mod sample;
+
+pub(crate) use self::sample::Sampler;

@@ -1,0 +1,31 @@
+//! `terima run`: what it says when it can't start.
+
+use std::net::TcpListener;
+
+use crate::command::{ECHO, File, ended, terima};
+
+#[tokio::test]
+async fn a_port_in_use_is_69_and_its_holder_is_named() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap();
+    let file = File::new(&ECHO.replace("127.0.0.1:0", &address.to_string()));
+    let ended = ended(terima().arg("--config").arg(file.path())).await;
+
+    assert_eq!(ended.code, Some(69), "{}", ended.stderr);
+    let message = ended.stderr.lines().find(|line| line.starts_with("terima: ")).unwrap();
+    let start = format!("terima: listener `echo` can't listen on {address}: address already in use");
+    assert!(message.starts_with(&start), "{message}");
+    if cfg!(target_os = "linux") {
+        let holder = format!("(process {})", std::process::id());
+        assert!(message.ends_with(&holder), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_another_machine_is_69_and_has_a_remedy() {
+    // Reserved for documentation (RFC 5737), so it is nobody's.
+    let file = File::new(&ECHO.replace("127.0.0.1:0", "192.0.2.1:7777"));
+    let ended = ended(terima().arg("--config").arg(file.path())).await;
+    assert_eq!(ended.code, Some(69), "{}", ended.stderr);
+    assert!(ended.stderr.contains("help: name one of its own, or 0.0.0.0:7777"), "{}", ended.stderr);
+}

@@ -1,0 +1,81 @@
+//! The built binary as a service: started, watched and signalled.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::time::timeout;
+
+use crate::command::{File, PATIENCE, terima};
+
+/// A running service, which logs as JSON.
+pub(crate) struct Service {
+    child: Child,
+    /// Gone once nobody is to read it any more.
+    log: Option<Lines<BufReader<ChildStderr>>>,
+    _file: File,
+}
+
+impl Service {
+    /// Starts it; what it logs is still to be read.
+    pub(crate) fn spawn(text: &str, arguments: &[&str]) -> Self {
+        let file = File::new(text);
+        let mut child = terima()
+            .arg("run")
+            .arg("--config")
+            .arg(file.path())
+            .args(["--set", "log.format=json"])
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, log: Some(log), _file: file }
+    }
+
+    /// Starts it and waits until it is ready; tells where its first listener is.
+    pub(crate) async fn start(text: &str, arguments: &[&str]) -> (Self, SocketAddr) {
+        let mut service = Self::spawn(text, arguments);
+        let listening = service.logged("listening").await;
+        let address = listening["address"].as_str().unwrap().parse().unwrap();
+        service.logged("ready").await;
+        (service, address)
+    }
+
+    /// Reads the log until an event with this message.
+    pub(crate) async fn logged(&mut self, message: &str) -> Value {
+        let log = self.log.as_mut().expect("nobody reads it any more");
+        let found = async {
+            while let Some(line) = log.next_line().await.unwrap() {
+                let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+                if event["message"] == message {
+                    return event;
+                }
+            }
+            panic!("the log ended without {message:?}");
+        };
+        timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{message:?} is not logged"))
+    }
+
+    /// Sends a signal by name.
+    pub(crate) async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it has ended");
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {id}")).status().await.unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end, and tells the exit code; `None` if a signal killed it.
+    pub(crate) async fn code(mut self) -> Option<i32> {
+        if let Some(mut log) = self.log.take() {
+            while let Ok(Ok(Some(_))) = timeout(PATIENCE, log.next_line()).await {}
+        }
+        timeout(PATIENCE, self.child.wait()).await.expect("it does not end").unwrap().code()
+    }
+
+    /// Closes the reading end of its standard error.
+    pub(crate) fn stop_reading(&mut self) {
+        self.log = None;
+    }
+}
