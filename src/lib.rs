@@ -17,7 +17,7 @@ mod telemetry;
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pub use crate::codec::{Codec, Framing};
-pub use crate::config::{NoOptions, Overrides, Problems};
+pub use crate::config::{NoOptions, Overrides, Problem, Problems, Size, Timeout};
 pub use crate::connection::{
     Address, Client, Connection, ConnectionError, Drain, EndReason, Info, Local, Peer, RawStream, Receiver,
     Sender, TrySendError,

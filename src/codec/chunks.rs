@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::{DEFAULT_MAX_FRAME, FrameError};
-use crate::config::ByteSize;
+use crate::config::Size;
 
 /// From this size on, a chunk is handed on instead of copied. Below it copying is cheaper than giving up the output
 /// buffer, which the thread then has to allocate anew.
@@ -27,7 +27,7 @@ pub struct Chunks {
 #[serde(deny_unknown_fields, default)]
 pub struct ChunksOptions {
     /// The longest chunk that a handler is given at once. Default 64 KiB.
-    pub max_frame: ByteSize,
+    pub max_frame: Size,
 }
 
 impl Chunks {
@@ -51,7 +51,7 @@ impl Default for Chunks {
 
 impl Default for ChunksOptions {
     fn default() -> Self {
-        Self { max_frame: ByteSize::new(DEFAULT_MAX_FRAME) }
+        Self { max_frame: Size::of(DEFAULT_MAX_FRAME) }
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::{DEFAULT_MAX_FRAME, FrameError};
-use crate::config::ByteSize;
+use crate::config::Size;
 
 /// The codec `lines`: a frame is a line without its LF or CRLF; its bytes need not be UTF-8.
 ///
@@ -29,7 +29,7 @@ pub struct Lines {
 #[serde(deny_unknown_fields, default)]
 pub struct LinesOptions {
     /// The longest line, without its ending. Default 64 KiB.
-    pub max_frame: ByteSize,
+    pub max_frame: Size,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ impl Default for Lines {
 
 impl Default for LinesOptions {
     fn default() -> Self {
-        Self { max_frame: ByteSize::new(DEFAULT_MAX_FRAME) }
+        Self { max_frame: Size::of(DEFAULT_MAX_FRAME) }
     }
 }
 

@@ -1,111 +1,81 @@
-//! STUB
+//! `server.toml`: from text to values that nothing is left to default in, or to all that is wrong with it.
+//!
+//! ```text
+//! file ───► tree ─► overrides ─► written ─► resolve ─► meant
+//!           spans   merged in    by serde   checks     typed
+//!               └─────────┴──── faults ────────┘
+//!                                  └─► problems ─► rendered
+//! ```
+//!
+//! - [`source`]: the file's text and those of the overrides, in one space of offsets
+//! - [`file`](mod@file), [`parse`](mod@parse): from a file to text, from text to a tree
+//! - [`tree`]: keys and values that know where they are written
+//! - [`overrides`]: single keys from the environment and the command line
+//! - [`de`]: reads a tree into a type, and finds every fault of it; [`refusal`]: one of these
+//! - [`written`]: the keys that there are; [`value`]: their forms, as `"30s"` and `"64KiB"`
+//! - [`resolve`]: fills in defaults and checks what no key alone can tell
+//! - [`meant`]: what the program uses, and the defaults
+//! - [`options`]: `codec` and `handler`, whose options only their factories understand
+//! - [`fault`]: collects what is wrong; [`problem`] and [`render`]: say it
+//! - [`nearest`], [`printable`]: "did you mean", and text that is fit for a terminal
+//!
+//! The entry points are [`read`] and [`read_file`].
+
+mod de;
+mod fault;
+mod file;
 pub(crate) mod meant;
-pub(crate) use meant::*;
-pub(crate) mod options {
-    pub(crate) use super::Choice;
-}
-#[derive(Debug, Clone)]
-pub(crate) struct Choice {
-    pub(crate) name: String,
-    pub(crate) span: std::ops::Range<usize>,
-    pub(crate) options: Options,
-}
-#[derive(Debug, Clone)]
-pub(crate) struct Options;
-impl Options {
-    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self, _: &mut Faults) -> Option<T> {
-        toml::from_str("").ok()
-    }
-}
-#[derive(Default)]
-pub(crate) struct Faults;
-pub(crate) struct Noted;
-impl Noted {
-    pub(crate) fn help(self, _: impl Into<String>) {}
-}
-impl Faults {
-    pub(crate) fn at(&mut self, _: std::ops::Range<usize>, _: impl Into<String>) -> Noted {
-        Noted
-    }
-    pub(crate) fn is_empty(&self) -> bool {
-        true
-    }
-    pub(crate) fn into_problems(self) -> Problems {
-        Problems
-    }
-}
-/// x
-#[derive(Debug)]
-pub struct Problems;
-impl std::fmt::Display for Problems {
-    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Ok(())
-    }
-}
-impl std::error::Error for Problems {}
-impl Problems {
-    pub(crate) fn len(&self) -> usize {
-        1
-    }
-    pub(crate) fn render(&self, _: bool) -> String {
-        String::new()
-    }
-}
-impl Overrides {
-    /// x
-    pub fn set(self, _: &str) -> Self {
-        self
-    }
-    /// x
-    pub fn env(self, _: impl IntoIterator<Item = (String, String)>) -> Self {
-        self
-    }
-}
-/// x
-#[derive(Debug, Default, Clone)]
-pub struct Overrides;
-/// x
-#[derive(Debug, Clone, Copy, serde::Deserialize)]
-pub struct ByteSize(usize);
-impl ByteSize {
-    pub(crate) const fn new(n: usize) -> Self {
-        Self(n)
-    }
-    pub(crate) fn bytes(self) -> usize {
-        self.0
-    }
-}
-/// x
-#[derive(Debug, serde::Deserialize)]
-pub struct NoOptions {}
-pub(crate) fn suggest<'a>(_: &str, _: impl Iterator<Item = &'a str>) -> String {
-    String::new()
-}
-pub(crate) fn read(_: &str, _: &str, _: &Overrides) -> (Config, Faults) {
-    let l = |n: &str, p: u16, c: Option<&str>, h: &str| ListenerConfig {
-        name: n.into(),
-        addresses: vec![([127, 0, 0, 1], p).into()],
-        codec: c.map(choice),
-        handler: choice(h),
-        limits: Limits::default(),
-        timeouts: Timeouts::default(),
+mod nearest;
+mod options;
+mod overrides;
+mod parse;
+mod printable;
+mod problem;
+mod refusal;
+mod render;
+mod resolve;
+mod source;
+mod tree;
+mod value;
+mod written;
+
+#[cfg(test)]
+mod tests;
+
+use self::de::salvage;
+pub(crate) use self::fault::Faults;
+pub(crate) use self::file::read_file;
+pub(crate) use self::meant::{Config, Limits, MaxConnections, Timeouts, WhenFull};
+pub(crate) use self::nearest::advice;
+pub(crate) use self::options::Choice;
+pub use self::options::NoOptions;
+pub use self::overrides::Overrides;
+use self::parse::parse;
+pub use self::problem::{Problem, Problems};
+use self::refusal::Keys;
+use self::source::Origin;
+use self::tree::{Node, Value};
+pub use self::value::{Size, Timeout};
+
+/// Reads the text of a `server.toml`; `origin` is what messages call it.
+///
+/// The configuration is as good as can be: what is faulty is at its default, and a listener without a usable
+/// handler is left out. It must not be served as long as there are faults, but whoever knows the handlers can
+/// go on to check their names and options, and add to the faults.
+pub(crate) fn read(origin: &str, text: &str, overrides: &Overrides) -> (Config, Faults) {
+    let mut faults = Faults::default();
+    let base = faults.sources.add(Origin::File(origin.to_owned()), text);
+    let mut root = parse(text, base, &mut faults);
+    overrides.apply(&mut root, &mut faults);
+
+    let mut root = Node { span: base..base, value: Value::Table(root) };
+    let file: written::File = salvage(&mut root, Keys::Sections, &mut faults).read.unwrap_or_default();
+    let Value::Table(root) = root.value else {
+        return (Config::default(), faults);
     };
-    (
-        Config {
-            server: ServerConfig::default(),
-            log: LogConfig::default(),
-            listeners: vec![
-                l("echo", 27015, Some("lines"), "echo"),
-                l("raw", 27016, None, "echo"),
-                l("discard", 27017, None, "discard"),
-            ],
-        },
-        Faults,
-    )
-}
-fn choice(n: &str) -> Choice {
-    Choice { name: n.into(), span: 0..0, options: Options }
-}
-pub(crate) fn read_file(_: &std::path::Path, o: &Overrides) -> (Config, Faults) {
-    read("", "", o)
+    if root.get("listener").is_none_or(Node::is_empty_list) {
+        let noted = faults.absent(base..base, "there is no listener");
+        noted.help("add a [[listener]] with a name, an address and a handler");
+    }
+    (resolve::resolve(&file, &root, &mut faults), faults)
 }

@@ -27,8 +27,10 @@ pub(super) enum Outcome {
 
 /// Serves one connection to its end: establish, handler, close, access line. The permits and the place in the registry
 /// are given back when the future is dropped, on every path, a panic's too.
-//
-// Not an `async fn`: that would keep the arguments beside their copies in the body, for the life of every connection.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` would keep its arguments beside their copies in the body"
+)]
 pub(crate) fn run<H: Handler, M>(
     service: Arc<Service<H, M>>,
     admitted: Admitted,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{ByteCodec, Codec, Framing};
-use crate::config::{Choice, Faults, suggest};
+use crate::config::{Choice, Faults, advice};
 use crate::handler::{Handler, HandlerError, Serve, Service};
 
 /// What the file can name.
@@ -180,7 +180,13 @@ where
     O: DeserializeOwned,
 {
     let options = choice.options.read(faults)?;
-    make(options).map_err(|error| drop(faults.at(choice.span.clone(), error.to_string()))).ok()
+    match make(options) {
+        Ok(made) => Some(made),
+        Err(error) => {
+            faults.at(choice.span.clone(), error.to_string());
+            None
+        }
+    }
 }
 
 fn look_up<'a, T>(
@@ -191,10 +197,12 @@ fn look_up<'a, T>(
 ) -> Option<&'a T> {
     let entry = entries.get(&choice.name);
     if entry.is_none() {
-        let known = entries.keys().map(String::as_str);
-        faults
-            .at(choice.span.clone(), format!("there is no {what} `{}`", choice.name))
-            .help(suggest(&choice.name, known));
+        let known: Vec<_> = entries.keys().map(String::as_str).collect();
+        faults.at(choice.span.clone(), format!("there is no {what} `{}`", choice.name)).help(advice(
+            &choice.name,
+            &known,
+            what,
+        ));
     }
     entry
 }

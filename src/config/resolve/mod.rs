@@ -1,0 +1,169 @@
+//! From `server.toml` as written to as meant: fills in the defaults and checks what no key alone can tell.
+
+use std::sync::Arc;
+
+use super::fault::Faults;
+use super::meant::{Config, Limits, ListenerConfig, LogConfig, ServerConfig, Timeouts};
+use super::options::Choice;
+use super::printable::quoted;
+use super::source::Span;
+use super::tree::{Node, Table};
+use super::value::{Size, Timeout};
+use super::written::{self, File};
+use unique::Unique;
+
+mod unique;
+
+/// Resolves a file. Its tree says where things are written.
+pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config {
+    if let Some(defaults) = root.get("defaults").and_then(Node::table) {
+        check_flush(&limits(&file.defaults.limits, None), defaults, faults);
+    }
+    let mut unique = Unique::default();
+    let mut listeners = Vec::new();
+    let nodes = root.get("listener").into_iter().flat_map(Node::items);
+    for (written, node) in file.listener.iter().zip(nodes) {
+        listeners.extend(listener(written, &file.defaults, node, &mut unique, faults));
+    }
+    let log = log(&file.log);
+    check_level(&log.level, root, faults);
+    Config { server: server(&file.server), log, listeners }
+}
+
+fn server(written: &written::Server) -> ServerConfig {
+    let built_in = ServerConfig::default();
+    ServerConfig {
+        workers: written.workers.map_or(built_in.workers, |workers| workers.0),
+        max_connections: written.max_connections.map_or(built_in.max_connections, |limit| limit.0),
+        lame_duck: written
+            .lame_duck
+            .map_or(built_in.lame_duck, |lame_duck| lame_duck.limit().unwrap_or_default()),
+        drain_timeout: written.drain_timeout.map_or(built_in.drain_timeout, |timeout| timeout.limit()),
+    }
+}
+
+fn log(written: &written::Log) -> LogConfig {
+    let built_in = LogConfig::default();
+    LogConfig {
+        level: written.level.clone().unwrap_or(built_in.level),
+        format: written.format.unwrap_or(built_in.format),
+        access: written.access.unwrap_or(built_in.access),
+    }
+}
+
+fn check_level(level: &str, root: &Table, faults: &mut Faults) {
+    let reason = if level.trim().is_empty() {
+        Some("the log level must not be empty".to_owned())
+    } else {
+        filter_fault(level)
+    };
+    if let (Some(reason), Some(node)) = (reason, root.at(&["log", "level"])) {
+        faults.at(node.span.clone(), reason).help(
+            "write \"error\", \"warn\", \"info\", \"debug\", \"trace\", \"off\", or a filter as \"info,terima=debug\"",
+        );
+    }
+}
+
+/// The filter's own syntax is known to what writes the log, which only the binary has.
+#[cfg(feature = "cli")]
+fn filter_fault(level: &str) -> Option<String> {
+    crate::telemetry::log::check_level(level).err()
+}
+
+#[cfg(not(feature = "cli"))]
+fn filter_fault(_level: &str) -> Option<String> {
+    None
+}
+
+/// One listener; none where it has no usable handler.
+fn listener(
+    written: &written::Listener,
+    defaults: &written::Defaults,
+    node: &Node,
+    unique: &mut Unique,
+    faults: &mut Faults,
+) -> Option<ListenerConfig> {
+    let table = node.table()?;
+    let name: Arc<str> = written.name.as_ref().map_or("", |name| &name.0).into();
+    require(table, "name", &node.span, "name = \"…\", by which logs and metrics call it", faults);
+    unique.name(&name, table, faults);
+
+    let addresses = written.address.as_ref().map_or_else(Vec::new, |addresses| addresses.0.clone());
+    require(table, "address", &node.span, "address = \"127.0.0.1:27015\", or a list", faults);
+    unique.addresses(&name, &addresses, table, faults);
+
+    let limits = limits(&written.limits, Some(&defaults.limits));
+    check_flush(&limits, table, faults);
+
+    require(table, "handler", &node.span, "handler = \"echo\", or another handler", faults);
+    let codec = table.get("codec").and_then(|node| Choice::read(node, "codec", faults));
+    let handler = table.get("handler").and_then(|node| Choice::read(node, "handler", faults));
+    let timeouts = timeouts(&written.timeouts, &defaults.timeouts);
+    Some(ListenerConfig { name, addresses, codec, handler: handler?, limits, timeouts })
+}
+
+fn require(table: &Table, key: &str, listener: &Span, example: &str, faults: &mut Faults) {
+    if table.get(key).is_none() {
+        faults
+            .absent(listener.clone(), format!("this listener has no `{key}`"))
+            .help(format!("add {example}"));
+    }
+}
+
+/// The listener's own, else `[defaults]`, else built in.
+fn limits(own: &written::Limits, defaults: Option<&written::Limits>) -> Limits {
+    let none = written::Limits::default();
+    let defaults = defaults.unwrap_or(&none);
+    let built_in = Limits::default();
+    let size =
+        |own: Option<Size>, default: Option<Size>, built_in| own.or(default).map_or(built_in, Size::bytes);
+    Limits {
+        connections: own.connections.or(defaults.connections).map_or(built_in.connections, |limit| limit.0),
+        when_full: own.when_full.or(defaults.when_full).unwrap_or(built_in.when_full),
+        input: size(own.input, defaults.input, built_in.input),
+        output: size(own.output, defaults.output, built_in.output),
+        flush_at: size(own.flush_at, defaults.flush_at, built_in.flush_at),
+    }
+}
+
+/// The listener's own, else `[defaults]`, else built in.
+fn timeouts(own: &written::Timeouts, defaults: &written::Timeouts) -> Timeouts {
+    let built_in = Timeouts::default();
+    let limit = |own: Option<Timeout>, default: Option<Timeout>, built_in| {
+        own.or(default).map_or(built_in, Timeout::limit)
+    };
+    Timeouts {
+        establish: limit(own.establish, defaults.establish, built_in.establish),
+        first_frame: limit(own.first_frame, defaults.first_frame, built_in.first_frame),
+        frame: limit(own.frame, defaults.frame, built_in.frame),
+        write: limit(own.write, defaults.write, built_in.write),
+        idle: limit(own.idle, defaults.idle, built_in.idle),
+        half_close: limit(own.half_close, defaults.half_close, built_in.half_close),
+        lifetime: limit(own.lifetime, defaults.lifetime, built_in.lifetime),
+        lifetime_jitter: own
+            .lifetime_jitter
+            .or(defaults.lifetime_jitter)
+            .map_or(built_in.lifetime_jitter, |percent| percent.part()),
+    }
+}
+
+/// `send` must begin to wait before `try_send` refuses. Said of the table that wrote one of the two.
+fn check_flush(limits: &Limits, table: &Table, faults: &mut Faults) {
+    let written = ["flush_at", "output"].into_iter().find_map(|key| table.at(&["limits", key]));
+    let Some(node) = written.filter(|node| !node.is_faulty() && limits.flush_at > limits.output) else {
+        return;
+    };
+    let (flush_at, output) = (Size::of(limits.flush_at), Size::of(limits.output));
+    faults
+        .at(node.span.clone(), format!("`flush_at`, {flush_at}, is more than `output`, {output}"))
+        .help(format!("set `flush_at` to \"{output}\" or less, or `output` to \"{flush_at}\" or more"));
+}
+
+/// The name of a listener in a message.
+fn called(name: &str) -> String {
+    if name.is_empty() {
+        "a listener without a name".to_owned()
+    } else {
+        format!("listener {}", quoted(name))
+    }
+}

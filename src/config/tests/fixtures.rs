@@ -1,0 +1,43 @@
+//! `tests/config/NAME.toml` and what is said about it, `NAME.txt`.
+//!
+//! With `TERIMA_UPDATE_FIXTURES` set, what is said now is written there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Overrides, read};
+
+#[test]
+fn each_fixture_says_what_stands_beside_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+
+    let mut wrong = Vec::new();
+    for path in &files {
+        let said = said(path);
+        let expected = path.with_extension("txt");
+        if std::env::var_os("TERIMA_UPDATE_FIXTURES").is_some() {
+            fs::write(&expected, &said).unwrap();
+        } else if fs::read_to_string(&expected).unwrap_or_default() != said {
+            wrong.push(format!("{}:\n{said}", expected.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(files.len(), 21);
+}
+
+fn said(path: &Path) -> String {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let (_, faults) = read(name, &fs::read_to_string(path).unwrap(), &Overrides::default());
+    if faults.is_empty() {
+        return "nothing is wrong\n".to_owned();
+    }
+    let said = format!("{}\n", faults.into_problems());
+    assert!(said.chars().all(|c| c == '\n' || !c.is_control()), "{said:?}");
+    said
+}

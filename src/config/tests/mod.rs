@@ -1,0 +1,26 @@
+//! The shipped files, the fixtures, and what no fixture can hold.
+
+mod fixtures;
+mod keys;
+mod options;
+mod overrides;
+mod shipped;
+mod unreadable;
+mod whole;
+
+use super::{Config, Overrides, read};
+
+/// Reads a text that has nothing wrong with it.
+fn valid(text: &str) -> Config {
+    let (config, faults) = read("server.toml", text, &Overrides::default());
+    if !faults.is_empty() {
+        panic!("{}", faults.into_problems());
+    }
+    config
+}
+
+/// One line for each thing that is wrong with a text.
+fn problems(text: &str, overrides: &Overrides) -> Vec<String> {
+    let (_, faults) = read("server.toml", text, overrides);
+    faults.into_problems().iter().map(ToString::to_string).collect()
+}

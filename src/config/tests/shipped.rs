@@ -1,0 +1,100 @@
+//! `config/server.toml` is what is built in, and leaves no key out.
+
+use toml::de::{DeTable, DeValue};
+
+use super::keys::keys_of;
+use super::valid;
+use crate::config::meant::{Limits, LogConfig, ServerConfig, Timeouts};
+use crate::config::{Config, written};
+
+const SERVER: &str = include_str!("../../../config/server.toml");
+const CONTAINER: &str = include_str!("../../../config/container.toml");
+
+const LEAST: &str = "[[listener]]\nname = \"echo\"\naddress = \"127.0.0.1:7\"\nhandler = \"echo\"\n";
+
+fn is_built_in(config: &Config) {
+    assert_eq!(config.server, ServerConfig::default());
+    assert_eq!(config.log, LogConfig::default());
+    assert!(!config.listeners.is_empty());
+    for listener in &config.listeners {
+        assert_eq!(listener.limits, Limits::default());
+        assert_eq!(listener.timeouts, Timeouts::default());
+    }
+}
+
+#[test]
+fn what_is_left_out_is_built_in() {
+    is_built_in(&valid(LEAST));
+    is_built_in(&valid(&format!("[server]\n[log]\n[defaults]\n{LEAST}limits = {{}}\ntimeouts = {{}}\n")));
+}
+
+#[test]
+fn the_shipped_file_is_built_in() {
+    is_built_in(&valid(SERVER));
+    is_built_in(&valid(CONTAINER));
+}
+
+#[test]
+fn the_shipped_listeners_are_the_same_in_the_image() {
+    let listeners = |text| {
+        let named = |listener: &crate::config::meant::ListenerConfig| {
+            let codec = listener.codec.as_ref().map(|codec| codec.name.clone());
+            let ports: Vec<u16> = listener.addresses.iter().map(|address| address.port()).collect();
+            (listener.name.to_string(), codec, listener.handler.name.clone(), ports)
+        };
+        valid(text).listeners.iter().map(named).collect::<Vec<_>>()
+    };
+    let expected = [
+        ("echo", Some("lines"), "echo", 27015),
+        ("raw", Some("bytes"), "echo", 27016),
+        ("discard", None, "discard", 27017),
+    ]
+    .map(|(name, codec, handler, port)| {
+        (name.to_owned(), codec.map(str::to_owned), handler.to_owned(), vec![port])
+    });
+    assert_eq!(listeners(SERVER), expected);
+    assert_eq!(listeners(CONTAINER), expected);
+}
+
+#[test]
+fn the_shipped_file_has_every_key() {
+    assert_eq!(keys_of::<written::File>(), ["server", "log", "defaults", "listener"]);
+    assert_eq!(keys_of::<written::Defaults>(), ["limits", "timeouts"]);
+    let in_defaults: Vec<&str> = keys_of::<written::Listener>()[4..].to_vec();
+    assert_eq!(in_defaults, keys_of::<written::Defaults>());
+
+    let sections: [(&[&str], _); 4] = [
+        (&["server"], keys_of::<written::Server>()),
+        (&["log"], keys_of::<written::Log>()),
+        (&["defaults", "limits"], keys_of::<written::Limits>()),
+        (&["defaults", "timeouts"], keys_of::<written::Timeouts>()),
+    ];
+    let file = DeTable::parse(SERVER).unwrap().into_inner();
+    let mut seen = 0;
+    for (path, keys) in sections {
+        let table = path.iter().fold(&file, |table, step| table[*step].get_ref().as_table().unwrap());
+        let written: Vec<&str> = table.keys().map(|key| key.get_ref().as_ref()).collect();
+        for key in keys {
+            assert!(written.contains(key), "{path:?} lacks {key}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 20);
+
+    let DeValue::Array(listeners) = file["listener"].get_ref() else { panic!("no list") };
+    for key in &keys_of::<written::Listener>()[..4] {
+        assert!(listeners.iter().any(|listener| listener.get_ref().get(*key).is_some()), "{key}");
+    }
+}
+
+#[test]
+fn a_listener_goes_before_the_defaults() {
+    let config = valid(&format!(
+        "[defaults]\nlimits.input = \"2KiB\"\ntimeouts.idle = \"1s\"\ntimeouts.lifetime = \"1h\"\n{LEAST}\
+         limits.input = \"4KiB\"\ntimeouts.lifetime = \"off\"\n"
+    ));
+    let listener = &config.listeners[0];
+    assert_eq!(listener.limits, Limits { input: 4096, ..Limits::default() });
+    let idle = Some(std::time::Duration::from_secs(1));
+    assert_eq!(listener.timeouts, Timeouts { idle, lifetime: None, ..Timeouts::default() });
+}

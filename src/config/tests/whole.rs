@@ -1,0 +1,39 @@
+//! A file that sets about everything, as it is meant.
+
+use std::time::Duration;
+
+use super::valid;
+use crate::config::Size;
+use crate::config::meant::{Limits, LogConfig, LogFormat, MaxConnections, ServerConfig, Timeouts, WhenFull};
+
+#[test]
+fn each_key_arrives() {
+    let config = valid(include_str!("../../../tests/config/valid.toml"));
+    let server = ServerConfig {
+        workers: Some(2),
+        max_connections: MaxConnections::At(10_000),
+        lame_duck: Duration::from_secs(90),
+        drain_timeout: None,
+    };
+    assert_eq!(config.server, server);
+    let level = "info,terima=debug".to_owned();
+    assert_eq!(config.log, LogConfig { level, format: LogFormat::Json, access: false });
+
+    let [echo, shout] = config.listeners.as_slice() else { panic!("{config:?}") };
+    let defaults = Limits { when_full: WhenFull::Reset, ..Limits::default() };
+    assert_eq!(&*echo.name, "echo");
+    assert_eq!(echo.addresses, ["127.0.0.1:7".parse().unwrap(), "[::1]:7".parse().unwrap()]);
+    assert_eq!(echo.codec.as_ref().unwrap().name, "lines");
+    assert_eq!(echo.limits, Limits { output: Size::of(1 << 20).bytes(), ..defaults.clone() });
+    assert_eq!(echo.timeouts, Timeouts { idle: None, ..Timeouts::default() });
+
+    assert_eq!(&*shout.name, "shout.2");
+    assert!(shout.codec.is_none());
+    assert_eq!(shout.handler.name, "shout");
+    assert_eq!(shout.limits, defaults);
+    let lifetime = Some(Duration::from_secs(3600));
+    assert_eq!(
+        shout.timeouts,
+        Timeouts { idle: None, lifetime, lifetime_jitter: 0.0, ..Timeouts::default() }
+    );
+}

@@ -1,0 +1,87 @@
+//! `server.toml` as written: every key may be absent, and no default is known here.
+//!
+//! `untagged` and `flatten` are not used: serde would lose where a fault is.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::meant::{LogFormat, WhenFull};
+use super::value::{Addresses, Connections, Name, Percent, ProcessConnections, Size, Timeout, Workers};
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) server: Server,
+    pub(super) log: Log,
+    pub(super) defaults: Defaults,
+    pub(super) listener: Vec<Listener>,
+}
+
+/// `[server]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) workers: Option<Workers>,
+    pub(super) max_connections: Option<ProcessConnections>,
+    pub(super) lame_duck: Option<Timeout>,
+    pub(super) drain_timeout: Option<Timeout>,
+}
+
+/// `[log]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) level: Option<String>,
+    pub(super) format: Option<LogFormat>,
+    pub(super) access: Option<bool>,
+}
+
+/// `[defaults]`: what a listener may have, but what it is called, where it listens and what it serves.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Defaults {
+    pub(super) limits: Limits,
+    pub(super) timeouts: Timeouts,
+}
+
+/// One `[[listener]]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Listener {
+    pub(super) name: Option<Name>,
+    pub(super) address: Option<Addresses>,
+    /// Only its factory understands what is in it, so it stays in the tree; see [`Choice`](super::options::Choice).
+    #[allow(dead_code, reason = "makes the key a known one")]
+    pub(super) codec: Option<IgnoredAny>,
+    /// As `codec`.
+    #[allow(dead_code, reason = "makes the key a known one")]
+    pub(super) handler: Option<IgnoredAny>,
+    pub(super) limits: Limits,
+    pub(super) timeouts: Timeouts,
+}
+
+/// `limits.*`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) connections: Option<Connections>,
+    pub(super) when_full: Option<WhenFull>,
+    pub(super) input: Option<Size>,
+    pub(super) output: Option<Size>,
+    pub(super) flush_at: Option<Size>,
+}
+
+/// `timeouts.*`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Timeouts {
+    pub(super) establish: Option<Timeout>,
+    pub(super) first_frame: Option<Timeout>,
+    pub(super) frame: Option<Timeout>,
+    pub(super) write: Option<Timeout>,
+    pub(super) idle: Option<Timeout>,
+    pub(super) half_close: Option<Timeout>,
+    pub(super) lifetime: Option<Timeout>,
+    pub(super) lifetime_jitter: Option<Percent>,
+}
