@@ -59,6 +59,7 @@ impl Decoder for Chunks {
     type Item = Bytes;
     type Error = FrameError;
 
+    #[inline]
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Bytes>, FrameError> {
         if src.is_empty() {
             return Ok(None);
@@ -73,6 +74,7 @@ impl Decoder for Chunks {
 impl Encoder<Bytes> for Chunks {
     type Error = FrameError;
 
+    #[inline]
     fn encode(&mut self, chunk: Bytes, dst: &mut BytesMut) -> Result<(), FrameError> {
         if dst.is_empty() && chunk.len() >= HAND_ON {
             match chunk.try_into_mut() {

@@ -77,6 +77,7 @@ impl Decoder for Framing {
     type Item = Bytes;
     type Error = FrameError;
 
+    #[inline]
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Bytes>, FrameError> {
         self.0.decode(src)
     }
@@ -89,6 +90,7 @@ impl Decoder for Framing {
 impl<F: Into<Bytes>> Encoder<F> for Framing {
     type Error = FrameError;
 
+    #[inline]
     fn encode(&mut self, frame: F, dst: &mut BytesMut) -> Result<(), FrameError> {
         self.0.encode(frame.into(), dst)
     }

@@ -71,6 +71,7 @@ impl Decoder for Lines {
     type Item = Bytes;
     type Error = FrameError;
 
+    #[inline(always)]
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Bytes>, FrameError> {
         let Some(found) = memchr(b'\n', &src[self.searched..]) else {
             self.searched = src.len();
@@ -107,6 +108,7 @@ impl Decoder for Lines {
 impl Encoder<Bytes> for Lines {
     type Error = FrameError;
 
+    #[inline(always)]
     fn encode(&mut self, line: Bytes, dst: &mut BytesMut) -> Result<(), FrameError> {
         let ending: &[u8] = match self.ending {
             Ending::Lf => b"\n",

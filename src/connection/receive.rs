@@ -64,73 +64,75 @@ impl Receiving {
 
     /// Lets a new codec look at the input that the old one has left.
     pub(super) fn codec_changed(&mut self) {
-        self.decodable = true;
+        self.decodable = self.state == State::Open;
     }
 
     /// Resolves to the next frame; to `None` at the end of input, when drained, and forever after an error.
+    //
+    // Inlined, with all that a frame of an earlier read does not need kept out of the way: at sixteen short lines a read,
+    // each call in between is felt.
+    #[inline(always)]
     pub(super) fn poll_frame<C: Codec>(
         &mut self,
         cx: &mut Context<'_>,
         codec: &mut C,
     ) -> Poll<Result<Option<C::Item>, ConnectionError>> {
-        let result = ready!(self.poll_decode(cx, codec));
-        if let Err(error) = &result {
-            self.state = State::Ended;
-            let mut core = self.shared.lock();
-            match error.reason() {
-                Some(reason @ EndReason::ClientReset) => core.end(reason),
-                Some(reason) => core.note(reason),
-                None => {}
-            }
-        }
-        Poll::Ready(result)
-    }
-
-    fn poll_decode<C: Codec>(
-        &mut self,
-        cx: &mut Context<'_>,
-        codec: &mut C,
-    ) -> Poll<Result<Option<C::Item>, ConnectionError>> {
         loop {
-            if self.burst >= FRAMES_PER_BUDGET {
-                ready!(coop::poll_proceed(cx)).made_progress();
-                self.burst = 0;
+            if self.decodable {
+                if self.burst >= FRAMES_PER_BUDGET {
+                    ready!(coop::poll_proceed(cx)).made_progress();
+                    self.burst = 0;
+                }
+                match codec.decode(&mut self.input) {
+                    Ok(Some(frame)) => {
+                        self.count_frame();
+                        return Poll::Ready(Ok(Some(frame)));
+                    }
+                    Ok(None) => {
+                        self.decodable = false;
+                        self.shrink();
+                    }
+                    Err(error) => {
+                        return Poll::Ready(Err(self.fail(ConnectionError::from_decoder(error.into()))));
+                    }
+                }
             }
             match self.state {
-                State::Ended => return Poll::Ready(Ok(None)),
-                State::Eof => return Poll::Ready(self.decode_rest(codec)),
-                State::Open => {}
-            }
-            if self.decodable {
-                if let Some(frame) = self.decode(codec)? {
-                    return Poll::Ready(Ok(Some(frame)));
+                State::Open => {
+                    if let Err(error) = ready!(self.poll_fill(cx)) {
+                        return Poll::Ready(Err(self.fail(error)));
+                    }
                 }
-                self.decodable = false;
-                self.shrink();
-            }
-            match ready!(self.poll_fill(cx))? {
-                Filled::Bytes => self.decodable = true,
-                Filled::Eof => self.state = State::Eof,
-                Filled::Drained => self.state = State::Ended,
+                State::Eof => return Poll::Ready(self.decode_rest(codec).map_err(|error| self.fail(error))),
+                State::Ended => return Poll::Ready(Ok(None)),
             }
         }
     }
 
-    fn decode<C: Codec>(&mut self, codec: &mut C) -> Result<Option<C::Item>, ConnectionError> {
-        let frame =
-            codec.decode(&mut self.input).map_err(|error| ConnectionError::from_decoder(error.into()))?;
-        if frame.is_some() {
-            self.count_frame();
+    /// Notes the error as the cause of the end, of the input at least.
+    #[cold]
+    fn fail(&mut self, error: ConnectionError) -> ConnectionError {
+        self.state = State::Ended;
+        self.decodable = false;
+        let mut core = self.shared.lock();
+        match error.reason() {
+            Some(reason @ EndReason::ClientReset) => core.end(reason),
+            Some(reason) => core.note(reason),
+            None => {}
         }
-        Ok(frame)
+        drop(core);
+        error
     }
 
     /// After the end of input: the frames that are left, then `None`, or an error where something else is left.
     fn decode_rest<C: Codec>(&mut self, codec: &mut C) -> Result<Option<C::Item>, ConnectionError> {
         // `decode` first, and its error alone is a bad frame: the default `decode_eof` reports bytes that are left over
         // by an io::Error that cannot be told from any other.
-        if let Some(frame) = self.decode(codec)? {
-            return Ok(Some(frame));
+        let frame =
+            codec.decode(&mut self.input).map_err(|error| ConnectionError::from_decoder(error.into()))?;
+        if frame.is_some() {
+            self.count_frame();
+            return Ok(frame);
         }
         let left = !self.input.is_empty();
         match codec.decode_eof(&mut self.input) {
@@ -166,23 +168,29 @@ impl Receiving {
         }
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<Filled, ConnectionError>> {
+    /// Waits for input, or its end.
+    #[inline(never)]
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let Self { shared, input, last_read, .. } = self;
         let mut core = shared.lock();
         core.check_open()?;
         core.receiving();
         let limit = shared.settings().limits.input;
-        if shared.is_draining() {
-            return Poll::Ready(fill_last(&mut core, cx, input, limit, last_read));
+        let filled = if shared.is_draining() {
+            fill_last(&mut core, cx, input, limit, last_read)?
+        } else if let Poll::Ready(filled) = fill(&mut core, cx, input, limit)? {
+            filled
+        } else {
+            let receive = if input.is_empty() { Receive::Waiting } else { Receive::Partial };
+            core.wait_for_input(receive, cx.waker());
+            return Poll::Pending;
+        };
+        match filled {
+            Filled::Bytes => self.decodable = true,
+            Filled::Eof => self.state = State::Eof,
+            Filled::Drained => self.state = State::Ended,
         }
-        match fill(&mut core, cx, input, limit)? {
-            Poll::Ready(filled) => Poll::Ready(Ok(filled)),
-            Poll::Pending => {
-                let receive = if input.is_empty() { Receive::Waiting } else { Receive::Partial };
-                core.wait_for_input(receive, cx.waker());
-                Poll::Pending
-            }
-        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -249,6 +257,7 @@ impl<'a, C> Recv<'a, C> {
 impl<C: WithCodec + Unpin> Future for Recv<'_, C> {
     type Output = Result<Option<<C::Codec as Decoder>::Item>, ConnectionError>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let poll = this.codec.with(|codec| this.receiving.poll_frame(cx, codec));
