@@ -73,7 +73,7 @@ impl Decoder for Lines {
 
     #[inline(always)]
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Bytes>, FrameError> {
-        let Some(found) = memchr(b'\n', &src[self.searched..]) else {
+        let Some(found) = memchr(b'\n', src.get(self.searched..).unwrap_or_default()) else {
             self.searched = src.len();
             // A CR at the end may be half of the ending.
             let line = src.len() - usize::from(src.last() == Some(&b'\r'));

@@ -5,11 +5,12 @@
 //! So a busy connection pays one reading of the clock, and no timer wheel.
 
 use std::num::NonZeroU64;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
+use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::end::EndReason;
@@ -131,7 +132,8 @@ impl Deadlines {
         }
         this.timer.as_mut().reset(at);
         *this.watched = true;
-        this.timer.poll(cx)
+        // Outside the task's budget: a timer that was refused its turn would not know whom to wake.
+        pin!(coop::unconstrained(this.timer)).poll(cx)
     }
 
     fn poll_moment(self: Pin<&mut Self>, cx: &mut Context<'_>, accepted: Instant, at: Moment) -> Poll<()> {

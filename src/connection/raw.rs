@@ -14,7 +14,7 @@ use super::drain::Drain;
 use super::error::ConnectionError;
 use super::info::Info;
 use super::receive::Receiving;
-use super::shared::{Receive, Shared, Written};
+use super::shared::{End, Receive, Shared, Written};
 use crate::establish::Stream;
 
 /// A connection as a byte stream, from [`Connection::into_raw`](super::Connection::into_raw).
@@ -24,7 +24,7 @@ use crate::establish::Stream;
 pub struct RawStream {
     shared: Arc<Shared>,
     /// Read before the stream became raw.
-    input: BytesMut,
+    pub(super) input: BytesMut,
 }
 
 impl RawStream {
@@ -78,13 +78,21 @@ impl AsyncRead for RawStream {
         if !this.input.is_empty() {
             let ahead = this.input.len().min(buf.remaining());
             buf.put_slice(&this.input.split_to(ahead));
+            if this.input.is_empty() {
+                // What is left of the buffer would stay for the life of the connection.
+                this.input = BytesMut::new();
+            }
             return Poll::Ready(Ok(()));
         }
         let mut core = this.shared.lock();
         core.check_open()?;
         let Some(stream) = &mut core.stream else { return Poll::Ready(Err(ConnectionError::Closed.into())) };
         let before = buf.filled().len();
-        ready!(Pin::new(stream).poll_read(cx, buf))?;
+        let read = Pin::new(stream).poll_read(cx, buf);
+        if core.note_reset(read)?.is_pending() {
+            core.wait_raw(End::Reading, cx.waker());
+            return Poll::Pending;
+        }
         let read = buf.filled().len() - before;
         core.bytes_in += read as u64;
         core.eof |= read == 0 && buf.remaining() > 0;
@@ -96,11 +104,13 @@ impl AsyncWrite for RawStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let mut core = self.shared.lock();
         core.check_open()?;
-        if let Written::Stuck = core.poll_write(cx)? {
-            return Poll::Pending;
-        }
+        ready!(core.poll_gathered(cx));
         let Some(stream) = &mut core.stream else { return Poll::Ready(Err(ConnectionError::Closed.into())) };
-        let written = ready!(Pin::new(stream).poll_write(cx, buf))?;
+        let written = Pin::new(stream).poll_write(cx, buf);
+        let Poll::Ready(written) = core.note_reset(written)? else {
+            core.wait_raw(End::Writing, cx.waker());
+            return Poll::Pending;
+        };
         core.bytes_out += written as u64;
         Poll::Ready(Ok(written))
     }
@@ -108,19 +118,25 @@ impl AsyncWrite for RawStream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut core = self.shared.lock();
         core.check_open()?;
+        ready!(core.poll_gathered(cx));
         match core.poll_write(cx)? {
             Written::All => Poll::Ready(Ok(())),
-            Written::Stuck => Poll::Pending,
+            Written::Stuck => {
+                core.wait_raw(End::Writing, cx.waker());
+                Poll::Pending
+            }
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut core = self.shared.lock();
         core.check_open()?;
-        match core.poll_write(cx)? {
-            Written::All => core.poll_shutdown(cx),
-            Written::Stuck => Poll::Pending,
+        ready!(core.poll_gathered(cx));
+        let shut = core.poll_shutdown(cx);
+        if shut.is_pending() {
+            core.wait_raw(End::Writing, cx.waker());
         }
+        shut
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use tokio_util::codec::Encoder;
 
 use super::buffer;
@@ -117,13 +118,30 @@ impl Core {
         C: Encoder<F, Error: Into<BoxError>>,
     {
         buffer::lend(&mut self.output);
-        let before = self.output.len();
-        if let Err(error) = codec.encode(frame, &mut self.output) {
-            // Half a frame would garble all that comes after it.
-            self.output.truncate(before);
-            return Err(ConnectionError::Encode(error.into()));
-        }
+        let mut whole = Whole { length: self.output.len(), output: &mut self.output };
+        codec.encode(frame, whole.output).map_err(|error| ConnectionError::Encode(error.into()))?;
+        whole.length = whole.output.len();
+        drop(whole);
         self.frames_out += 1;
+        // Last words are on their way: the close waits until they are read.
+        self.idle_at_drain = false;
         Ok(())
+    }
+}
+
+/// The output while a frame is encoded. Half a frame would garble all that comes after it: where the codec fails or
+/// panics it is taken back, and so is a buffer that nothing was put into.
+struct Whole<'a> {
+    output: &'a mut BytesMut,
+    /// How much of it are whole frames.
+    length: usize,
+}
+
+impl Drop for Whole<'_> {
+    fn drop(&mut self) {
+        self.output.truncate(self.length);
+        if self.output.is_empty() {
+            buffer::give_back(self.output);
+        }
     }
 }

@@ -87,9 +87,12 @@ struct Waiter {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Receiving,
     Sending,
+    /// A raw stream's. The stream wakes these two, but not when it is dropped.
+    Reading,
+    Writing,
 }
 
 /// Where the receiving end stands.
@@ -224,6 +227,17 @@ impl Core {
         self.over = true;
     }
 
+    /// Passes on what a raw stream said; that the client reset it is noted as the cause of the end.
+    pub(super) fn note_reset<T>(&mut self, said: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        if let Poll::Ready(Err(error)) = &said
+            && matches!(error.kind(), ConnectionReset | ConnectionAborted | BrokenPipe)
+        {
+            self.note(EndReason::ClientReset);
+        }
+        said
+    }
+
     /// An error for a handle that wants to go on although the connection has ended.
     pub(super) fn check_open(&self) -> Result<(), ConnectionError> {
         match self.cause {
@@ -255,6 +269,24 @@ impl Core {
     /// Notes who waits for room or for a flush.
     pub(super) fn wait_for_output(&mut self, waker: &Waker) {
         self.wait(End::Sending, waker);
+    }
+
+    /// Notes who reads or writes the raw stream, in the place of who did before: the connection's end wakes them.
+    pub(super) fn wait_raw(&mut self, end: End, waker: &Waker) {
+        if !self.is_task(waker) {
+            self.waiters.retain(|waiter| waiter.end != end);
+            self.wait(end, waker);
+        }
+    }
+
+    /// For a raw stream: resolves when what was gathered before it is written, by the connection's task as always.
+    pub(super) fn poll_gathered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.output.is_empty() {
+            return Poll::Ready(());
+        }
+        self.wait_for_output(cx.waker());
+        self.wake_task_from(cx.waker());
+        Poll::Pending
     }
 
     fn wait(&mut self, end: End, waker: &Waker) {

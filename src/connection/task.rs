@@ -186,7 +186,10 @@ impl Outcome {
         let mut core = shared.lock();
         core.returned = true;
         let mut ended = self.by_itself(&core);
-        ended.reason = core.cause.unwrap_or(ended.reason);
+        // The first cause wins; but a panic is never a client's doing alone, and must not hide behind it.
+        if ended.reason != EndReason::HandlerPanic {
+            ended.reason = core.cause.unwrap_or(ended.reason);
+        }
         ended
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Listener<S> {
     heartbeat: Arc<Heartbeat>,
     pause: Option<Pause>,
     episode: Option<Episode>,
+    /// The socket is dead, and that was said.
+    dead: bool,
 }
 
 /// Accepting waits until then.
@@ -57,7 +59,7 @@ impl<S: Socket> Listener<S> {
         spare: Arc<Spare>,
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
-        Self { socket, name, when_full, spare, heartbeat, pause: None, episode: None }
+        Self { socket, name, when_full, spare, heartbeat, pause: None, episode: None, dead: false }
     }
 
     /// Accepts the next connection.
@@ -67,6 +69,9 @@ impl<S: Socket> Listener<S> {
     /// is accepted any more. Cancel safe, a pause included: it goes on in the next call.
     pub(crate) async fn accept(&mut self) -> Accepted {
         loop {
+            if self.dead {
+                pending::<()>().await;
+            }
             if let Some(pause) = &self.pause {
                 sleep_until(pause.until).await;
             }
@@ -85,7 +90,7 @@ impl<S: Socket> Listener<S> {
                 Blame::Listener => {
                     error!(listener = %self.name, %error, "the listening socket is dead: nothing is accepted any more");
                     self.heartbeat.fail();
-                    pending::<()>().await;
+                    self.dead = true;
                 }
             }
         }

@@ -16,7 +16,7 @@ pub(crate) struct Accepted {
 }
 
 /// Something that connections can be accepted from. It may fail; [`Listener`](super::Listener) sorts the errors.
-pub(crate) trait Socket: Send + 'static {
+pub(crate) trait Socket: Send + Sync + 'static {
     /// Accepts one connection. Cancel safe: a dropped call has taken none.
     ///
     /// # Errors

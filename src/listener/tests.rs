@@ -1,1 +1,234 @@
+//! A listener over a socket that fails as the test says.
 
+use std::collections::VecDeque;
+use std::future::pending;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::duplex;
+use tokio::time::{Instant, timeout};
+use tracing::Level;
+use tracing::instrument::WithSubscriber;
+
+use super::*;
+use crate::config::WhenFull;
+use crate::connection::{Address, Local, Peer};
+use crate::establish::Stream;
+use crate::telemetry::capture::Capture;
+
+/// Accepts what is in its queue, errors too, and then nobody.
+#[derive(Clone, Default)]
+struct Scripted {
+    queue: Arc<Mutex<VecDeque<Result<(), i32>>>>,
+    /// How often it was asked, and when an answer was given.
+    calls: Arc<AtomicUsize>,
+    answers: Arc<Mutex<Vec<Instant>>>,
+}
+
+impl Scripted {
+    fn push(&self, answers: impl IntoIterator<Item = Result<(), i32>>) {
+        self.queue.lock().unwrap().extend(answers);
+    }
+
+    fn left(&self) -> usize {
+        self.queue.lock().unwrap().len()
+    }
+
+    /// The times between answers, in milliseconds.
+    fn gaps(&self) -> Vec<u128> {
+        self.answers.lock().unwrap().windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect()
+    }
+}
+
+impl Socket for Scripted {
+    async fn accept(&self) -> io::Result<Accepted> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let next = self.queue.lock().unwrap().pop_front();
+        let Some(next) = next else { return pending().await };
+        self.answers.lock().unwrap().push(Instant::now());
+        next.map_err(io::Error::from_raw_os_error)?;
+        Ok(Accepted {
+            stream: Stream::Layered(Box::new(duplex(1).0)),
+            peer: Peer(Address::Unnamed),
+            local: Local(Address::Unnamed),
+        })
+    }
+}
+
+fn listener(when_full: WhenFull) -> (Scripted, Arc<Heartbeat>, Listener<Scripted>) {
+    let (socket, heartbeat) = (Scripted::default(), Arc::new(Heartbeat::new()));
+    let listener = Listener::new(
+        socket.clone(),
+        "test".into(),
+        when_full,
+        Arc::new(Spare::new()),
+        Arc::clone(&heartbeat),
+    );
+    (socket, heartbeat, listener)
+}
+
+/// Accepts the next connection, which has to come.
+async fn next(listener: &mut Listener<Scripted>) -> Accepted {
+    timeout(Duration::from_secs(3600), listener.accept()).await.expect("nobody is accepted")
+}
+
+#[cfg(unix)]
+mod errors {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connections_own_errors_are_skipped_at_once() {
+        let (socket, heartbeat, mut listener) = listener(WhenFull::Queue);
+        let own = [libc::ECONNABORTED, libc::ECONNRESET, libc::EINTR, libc::EPERM, libc::EHOSTUNREACH];
+        socket.push(own.map(Err));
+        socket.push([Ok(())]);
+        let (log, started) = (Capture::new(), Instant::now());
+        next(&mut listener).with_subscriber(log.dispatch()).await;
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert!(log.lines().is_empty() && heartbeat.is_healthy() && !heartbeat.is_paused());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn our_errors_are_waited_out_twice_as_long_each_time() {
+        for errno in [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, 9999] {
+            let (socket, heartbeat, mut listener) = listener(WhenFull::Queue);
+            socket.push([Err(errno); 10]);
+            socket.push([Ok(())]);
+            let (_, paused) = tokio::join!(next(&mut listener), async {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                heartbeat.is_paused()
+            });
+            assert!(paused);
+            assert!(!heartbeat.is_paused());
+            assert_eq!(socket.gaps(), [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000], "{errno}");
+
+            // After a success the first pause is short again.
+            socket.push([Err(errno), Ok(())]);
+            let started = Instant::now();
+            next(&mut listener).await;
+            assert_eq!(started.elapsed().as_millis(), 10);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_when_an_episode_begins_and_one_when_it_is_over() {
+        let (socket, _, mut listener) = listener(WhenFull::Queue);
+        let log = Capture::new();
+        let ticks = Arc::clone(&socket.queue);
+        async {
+            // Every second connection fails: one episode.
+            for _ in 0..20 {
+                ticks.lock().unwrap().extend([Err(libc::EMFILE), Ok(())]);
+                next(&mut listener).await;
+                listener.tick();
+                tokio::time::sleep(Duration::from_secs(9)).await;
+            }
+            assert_eq!(log.lines().len(), 1);
+            tokio::time::sleep(Duration::from_millis(980)).await;
+            listener.tick();
+            assert_eq!(log.lines().len(), 1, "not quiet long enough");
+            // Ten seconds after the last error, which the last pause came after.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            listener.tick();
+            listener.tick();
+        }
+        .with_subscriber(log.dispatch())
+        .await;
+        assert_eq!(log.count(Level::WARN, "accepting pauses"), 1);
+        assert_eq!(log.count(Level::INFO, "accepting without errors again"), 1);
+        let lines = log.lines();
+        assert_eq!(lines.len(), 2);
+        assert_eq!((&lines[0]["listener"], &lines[0]["when_full"]), ("test", "queue"));
+        assert_eq!((&lines[1]["errors"], &lines[1]["turned_away"]), ("20", "0"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_socket_is_said_once_and_never_asked_again() {
+        for errno in [libc::EBADF, libc::EINVAL, libc::ENOTSOCK] {
+            let (socket, heartbeat, mut listener) = listener(WhenFull::Queue);
+            socket.push([Err(errno), Err(errno), Ok(())]);
+            let log = Capture::new();
+            async {
+                // As the accept loop does, which interrupts an accept for each tick.
+                for _ in 0..10 {
+                    timeout(Heartbeat::INTERVAL, listener.accept()).await.err().expect("nothing is accepted");
+                    listener.tick();
+                }
+            }
+            .with_subscriber(log.dispatch())
+            .await;
+            assert!(!heartbeat.is_healthy());
+            assert!(heartbeat.age() < Duration::from_secs(1), "it beats, and is not healthy all the same");
+            assert_eq!(log.count(Level::ERROR, "the listening socket is dead"), 1, "{errno}");
+            assert_eq!(socket.calls.load(Ordering::Relaxed), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_that_is_interrupted_goes_on() {
+        let (socket, _, mut listener) = listener(WhenFull::Queue);
+        socket.push([Err(libc::EMFILE); 5]);
+        socket.push([Ok(())]);
+        let accepted = loop {
+            if let Ok(accepted) = timeout(Duration::from_millis(3), listener.accept()).await {
+                break accepted;
+            }
+        };
+        drop(accepted);
+        // Neither cut short nor begun anew: within the three milliseconds of an interruption.
+        for (gap, expected) in socket.gaps().into_iter().zip([10, 20, 40, 80, 160]) {
+            assert!((expected..=expected + 4).contains(&gap), "{gap}, not {expected}");
+        }
+        assert_eq!(socket.gaps().len(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_descriptors_one_peer_is_turned_away_at_each_turn() {
+        for (when_full, turned_away) in [(WhenFull::Queue, 0), (WhenFull::Close, 3), (WhenFull::Reset, 3)] {
+            let (socket, _, mut listener) = listener(when_full);
+            for _ in 0..3 {
+                socket.push([Err(libc::EMFILE)]);
+                // One for each time that the spare descriptor is lent.
+                socket.push((turned_away > 0).then_some(Ok(())));
+            }
+            socket.push([Ok(())]);
+            let log = Capture::new();
+            async {
+                next(&mut listener).await;
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                listener.tick();
+            }
+            .with_subscriber(log.dispatch())
+            .await;
+            assert_eq!(socket.left(), 0);
+            let last = log.lines().pop().unwrap();
+            assert_eq!((&last["errors"], last["turned_away"].parse()), ("3", Ok(turned_away)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_memory_nobody_is_turned_away() {
+        let (socket, _, mut listener) = listener(WhenFull::Close);
+        socket.push([Err(libc::ENOMEM), Ok(()), Ok(())]);
+        next(&mut listener).await;
+        assert_eq!(socket.left(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_ages() {
+    let heartbeat = Heartbeat::new();
+    tokio::time::sleep(Duration::from_millis(9_999)).await;
+    assert!(heartbeat.is_healthy());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(!heartbeat.is_healthy());
+    assert_eq!(heartbeat.age(), Duration::from_secs(10));
+    heartbeat.beat();
+    assert!(heartbeat.is_healthy());
+    assert_eq!(heartbeat.age(), Duration::ZERO);
+    heartbeat.fail();
+    heartbeat.beat();
+    assert!(!heartbeat.is_healthy());
+}

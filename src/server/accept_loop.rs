@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use tokio::task::coop;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -109,9 +110,13 @@ impl<S: Socket> AcceptLoop<S> {
     fn serve_backlog(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..LAST_ACCEPTS {
-            let next = pin!(self.next()).poll(&mut cx);
-            let Poll::Ready((accepted, Some(permits))) = next else { return };
-            self.entrance.serve(accepted, permits);
+            // Outside the task's budget, which would end after the first 128.
+            let next = pin!(coop::unconstrained(self.next())).poll(&mut cx);
+            match next {
+                Poll::Ready((accepted, Some(permits))) => self.entrance.serve(accepted, permits),
+                Poll::Ready((accepted, None)) => accepted.turn_away(self.entrance.when_full()),
+                Poll::Pending => return,
+            }
         }
     }
 }

@@ -1,1 +1,294 @@
+//! The accept loop, over a scripted socket and over real ones.
 
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::accept_loop::{AcceptLoop, Entrance};
+use crate::admission::{Admission, Gate};
+use crate::codec::Framing;
+use crate::config::{Limits, Timeouts, WhenFull};
+use crate::connection::{Address, Connection, Local, Peer, Registry};
+use crate::establish::Stream;
+use crate::handler::{HandlerError, Serve, Service, handler_fn};
+use crate::listener::{Accepted, Heartbeat, Listener, Settings, Socket, Spare, TcpSocket, bind};
+use crate::telemetry::Sampler;
+
+/// Accepts who is in its queue, or fails.
+#[derive(Clone, Default)]
+struct Scripted {
+    queue: Arc<Mutex<VecDeque<io::Result<Accepted>>>>,
+    more: Arc<Notify>,
+}
+
+impl Scripted {
+    fn connect(&self) -> DuplexStream {
+        let (client, server) = duplex(1000);
+        self.push(Ok(Accepted {
+            stream: Stream::Layered(Box::new(server)),
+            peer: Peer(Address::Unnamed),
+            local: Local(Address::Unnamed),
+        }));
+        client
+    }
+
+    fn push(&self, next: io::Result<Accepted>) {
+        self.queue.lock().unwrap().push_back(next);
+        self.more.notify_one();
+    }
+
+    fn left(&self) -> usize {
+        self.queue.lock().unwrap().len()
+    }
+}
+
+impl Socket for Scripted {
+    async fn accept(&self) -> io::Result<Accepted> {
+        loop {
+            let next = self.queue.lock().unwrap().pop_front();
+            match next {
+                Some(next) => return next,
+                None => self.more.notified().await,
+            }
+        }
+    }
+}
+
+/// One listener, however many accept loops it has.
+struct Setup {
+    entrance: Arc<Entrance>,
+    server: Arc<Gate>,
+    listener: Arc<Gate>,
+    registry: Arc<Registry>,
+    stop: CancellationToken,
+}
+
+impl Setup {
+    fn new(connections: Option<usize>, when_full: WhenFull, service: Arc<dyn Serve>) -> Self {
+        let (server, listener) = (Arc::new(Gate::new(None)), Arc::new(Gate::new(connections)));
+        let registry = Arc::new(Registry::new());
+        let settings = Settings {
+            name: "test".into(),
+            limits: Limits { connections, when_full, ..Limits::default() },
+            timeouts: Timeouts::default(),
+            drain_timeout: None,
+            access: false,
+            layers: Vec::new(),
+        };
+        let entrance = Arc::new(Entrance {
+            admission: Admission::new(Arc::clone(&server), Arc::clone(&listener)),
+            settings: Arc::new(settings),
+            service,
+            registry: Arc::clone(&registry),
+            last_id: Arc::new(AtomicU64::new(0)),
+            refusals: Sampler::new(),
+        });
+        Self { entrance, server, listener, registry, stop: CancellationToken::new() }
+    }
+
+    fn accept(&self, socket: impl Socket) -> (Arc<Heartbeat>, JoinHandle<()>) {
+        let heartbeat = Arc::new(Heartbeat::new());
+        let when_full = self.entrance.settings.limits.when_full;
+        let listener =
+            Listener::new(socket, "test".into(), when_full, Arc::new(Spare::new()), Arc::clone(&heartbeat));
+        let accept_loop = AcceptLoop::new(listener, Arc::clone(&self.entrance));
+        (heartbeat, tokio::spawn(accept_loop.run(self.stop.clone())))
+    }
+}
+
+fn echo() -> Arc<dyn Serve> {
+    Arc::new(Service::new(crate::handler::Echo, |_: &_| Framing::default()))
+}
+
+async fn answers(client: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) {
+    client.write_all(b"x").await.unwrap();
+    assert_eq!(client.read_u8().await.unwrap(), b'x');
+}
+
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn serves_until_stopped() {
+    let (socket, setup) = (Scripted::default(), Setup::new(None, WhenFull::Queue, echo()));
+    let (_, running) = setup.accept(socket.clone());
+    let mut client = socket.connect();
+    answers(&mut client).await;
+    setup.stop.cancel();
+    running.await.unwrap();
+    answers(&mut client).await;
+    assert_eq!(setup.server.inside(), 1);
+    setup.registry.begin_drain();
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+    setup.server.empty().await;
+    assert_eq!(setup.listener.inside(), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_behind_a_pause() {
+    let (socket, setup) = (Scripted::default(), Setup::new(None, WhenFull::Queue, echo()));
+    for _ in 0..100 {
+        socket.push(Err(io::Error::from_raw_os_error(libc::EMFILE)));
+    }
+    let (heartbeat, running) = setup.accept(socket);
+    tokio::time::sleep(Duration::from_millis(10_500)).await;
+    assert!(heartbeat.is_paused() && heartbeat.is_healthy());
+    let stopped = Instant::now();
+    setup.stop.cancel();
+    running.await.unwrap();
+    assert_eq!(stopped.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_behind_a_limit() {
+    let (socket, setup) = (Scripted::default(), Setup::new(Some(1), WhenFull::Queue, echo()));
+    let (_, running) = setup.accept(socket.clone());
+    let mut client = socket.connect();
+    answers(&mut client).await;
+    let _waits = socket.connect();
+    settle().await;
+    assert_eq!(socket.left(), 1, "it stays in the backlog");
+    let stopped = Instant::now();
+    setup.stop.cancel();
+    running.await.unwrap();
+    assert_eq!(stopped.elapsed(), Duration::ZERO);
+    assert_eq!(setup.server.inside(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beats_whatever_happens_and_ages_where_it_hangs() {
+    let (socket, setup) = (Scripted::default(), Setup::new(Some(1), WhenFull::Queue, echo()));
+    let (heartbeat, running) = setup.accept(socket.clone());
+    let _client = socket.connect();
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        assert!(heartbeat.age() <= Heartbeat::INTERVAL);
+    }
+    running.abort();
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert!(!heartbeat.is_healthy() && heartbeat.age() > Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn queue_serves_later() {
+    let (socket, setup) = (Scripted::default(), Setup::new(Some(2), WhenFull::Queue, echo()));
+    setup.accept(socket.clone());
+    let mut clients: Vec<_> = (0..10).map(|_| socket.connect()).collect();
+    for (turn, client) in clients.iter_mut().enumerate() {
+        answers(client).await;
+        settle().await;
+        assert!(setup.listener.inside() <= 2, "{turn}");
+        client.shutdown().await.unwrap();
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_and_reset_turn_away() {
+    for when_full in [WhenFull::Close, WhenFull::Reset] {
+        let (socket, setup) = (Scripted::default(), Setup::new(Some(1), when_full, echo()));
+        setup.accept(socket.clone());
+        let mut first = socket.connect();
+        answers(&mut first).await;
+        for _ in 0..5 {
+            assert_eq!(socket.connect().read(&mut [0]).await.unwrap(), 0);
+        }
+        answers(&mut first).await;
+        drop(first);
+        setup.server.empty().await;
+        answers(&mut socket.connect()).await;
+    }
+}
+
+/// Counts how many it serves at once.
+fn counting() -> (Arc<AtomicUsize>, Arc<dyn Serve>) {
+    let most = Arc::new(AtomicUsize::new(0));
+    let (inside, record) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&most));
+    let handler = handler_fn(move |mut conn: Connection<Framing>| {
+        let (inside, most) = (Arc::clone(&inside), Arc::clone(&record));
+        async move {
+            most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let frame = conn.recv().await;
+            inside.fetch_sub(1, Ordering::SeqCst);
+            if let Some(frame) = frame? {
+                conn.send(frame).await?;
+            }
+            Ok::<_, HandlerError>(())
+        }
+    });
+    (most, Arc::new(Service::new(handler, |_: &_| Framing::default())))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_limit_is_exact_over_several_loops_and_nobody_is_lost() {
+    const LIMIT: usize = 7;
+    let (most, service) = counting();
+    let setup = Setup::new(Some(LIMIT), WhenFull::Queue, service);
+    let addresses: Vec<_> = (0..3)
+        .map(|_| {
+            let socket = TcpSocket::new(bind(([127, 0, 0, 1], 0).into(), false).unwrap()).unwrap();
+            let address = socket.bound();
+            setup.accept(socket);
+            address
+        })
+        .collect();
+    let mut clients = JoinSet::new();
+    for n in 0..300 {
+        let address = addresses[n % 3];
+        clients.spawn(async move {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            answers(&mut client).await;
+        });
+    }
+    let all = timeout(Duration::from_secs(60), clients.join_all()).await;
+    assert_eq!(all.expect("somebody waits for good").len(), 300);
+    let most = most.load(Ordering::SeqCst);
+    assert!((2..=LIMIT).contains(&most), "{most} at once");
+    setup.server.empty().await;
+}
+
+#[tokio::test]
+async fn who_is_in_the_backlog_when_the_server_stops_is_served() {
+    let setup = Setup::new(None, WhenFull::Queue, echo());
+    let socket = TcpSocket::new(bind(([127, 0, 0, 1], 0).into(), false).unwrap()).unwrap();
+    let address = socket.bound();
+    let gate = Arc::new(Notify::new());
+    let (_, running) = setup.accept(Held { socket, gate: Arc::clone(&gate) });
+    let mut clients = Vec::new();
+    for _ in 0..400 {
+        clients.push(TcpStream::connect(address).await.unwrap());
+    }
+    // The socket knows that somebody waits when the loop looks for the last time.
+    gate.notify_one();
+    clients.push(TcpStream::connect(address).await.unwrap());
+    setup.stop.cancel();
+    running.await.unwrap();
+    setup.registry.begin_drain();
+    let served = setup.entrance.last_id.load(Ordering::Relaxed);
+    assert!(served >= 400, "{served} of {}", clients.len());
+}
+
+/// Accepts nobody before it is told to.
+struct Held {
+    socket: TcpSocket,
+    gate: Arc<Notify>,
+}
+
+impl Socket for Held {
+    async fn accept(&self) -> io::Result<Accepted> {
+        self.gate.notified().await;
+        self.gate.notify_one();
+        self.socket.accept().await
+    }
+}

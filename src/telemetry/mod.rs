@@ -1,6 +1,8 @@
 //! What an operator sees of a running service.
 
 pub(crate) mod access;
+#[cfg(test)]
+pub(crate) mod capture;
 pub(crate) mod escape;
 #[cfg(feature = "cli")]
 pub(crate) mod log;
