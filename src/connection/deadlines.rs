@@ -92,7 +92,11 @@ impl Deadlines {
         stuck: bool,
     ) -> Poll<Due> {
         let mut now = Now { accepted: shared.accepted, read: None };
-        self.as_mut().observe(&mut now, shared.frames_in(), core, stuck);
+        let nearer = self.as_mut().observe(&mut now, shared.frames_in(), core, stuck);
+        if self.watched && !nearer && !self.timer.is_elapsed() {
+            // Deadlines that stood already can only have moved away from where the timer is set.
+            return Poll::Pending;
+        }
         let Some((at, reason)) = self.nearest(&shared.settings().timeouts, core.raw) else {
             return Poll::Pending;
         };
@@ -143,7 +147,8 @@ impl Deadlines {
         }
     }
 
-    fn observe(self: Pin<&mut Self>, now: &mut Now, frames_in: u64, core: &Core, stuck: bool) {
+    /// Returns whether a deadline has come up that may be nearer than all others.
+    fn observe(self: Pin<&mut Self>, now: &mut Now, frames_in: u64, core: &Core, stuck: bool) -> bool {
         let this = self.project();
         let received = low_half(frames_in) != *this.frames_in;
         let wrote = low_half(core.bytes_out) != *this.bytes_out;
@@ -152,10 +157,10 @@ impl Deadlines {
             *this.frames_in = low_half(frames_in);
             *this.bytes_out = low_half(core.bytes_out);
         }
-        mark(this.first, frames_in == 0 && core.receive != Receive::Busy, false, now);
-        mark(this.partial, core.receive == Receive::Partial, received, now);
-        mark(this.stuck, stuck, wrote, now);
-        mark(this.half_closed, core.eof, wrote, now);
+        mark(this.first, frames_in == 0 && core.receive != Receive::Busy, false, now)
+            | mark(this.partial, core.receive == Receive::Partial, received, now)
+            | mark(this.stuck, stuck, wrote, now)
+            | mark(this.half_closed, core.eof, wrote, now)
     }
 
     fn nearest(&self, timeouts: &Timeouts, raw: bool) -> Option<(Moment, EndReason)> {
@@ -196,13 +201,17 @@ impl Now {
     }
 }
 
-/// Keeps `since` while `holds`, from now on where it begins or begins anew.
-fn mark(since: &mut Option<Moment>, holds: bool, anew: bool, now: &mut Now) {
+/// Keeps `since` while `holds`, from now on where it begins or begins anew. Returns whether it begins.
+fn mark(since: &mut Option<Moment>, holds: bool, anew: bool, now: &mut Now) -> bool {
     if !holds {
         *since = None;
-    } else if anew || since.is_none() {
+        return false;
+    }
+    let begins = since.is_none();
+    if begins || anew {
         *since = Some(now.get());
     }
+    begins
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "wanted: only a change matters")]
