@@ -19,7 +19,7 @@ use crate::establish::Stream;
 const READ_SIZE: usize = 64 * 1024;
 
 /// What is smaller is copied out of the thread's buffer, what is not takes the buffer along.
-const SMALL: usize = 16 * 1024;
+pub(super) const SMALL: usize = 16 * 1024;
 
 /// The size of an output buffer that is lent.
 const WRITE_SIZE: usize = 8 * 1024;

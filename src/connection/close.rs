@@ -30,7 +30,7 @@ pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, e
         }
     }
     let mut core = shared.lock();
-    core.wake_all();
+    core.wakers.wake_all();
     core.output = BytesMut::new();
     if let Some(stream) = core.stream.take()
         && ended.reason.resets()
@@ -82,7 +82,7 @@ impl Closing {
         deadlines: Pin<&mut Deadlines>,
     ) -> Poll<Result<(), Undelivered>> {
         let mut core = shared.lock();
-        core.remember_task(cx.waker());
+        core.wakers.remember_task(cx.waker());
         if core.aborted {
             return Poll::Ready(if core.lingering { Ok(()) } else { Err(Undelivered::Aborted) });
         }

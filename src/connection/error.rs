@@ -65,6 +65,21 @@ impl ConnectionError {
     }
 }
 
+impl From<ConnectionError> for io::Error {
+    fn from(error: ConnectionError) -> Self {
+        let kind = match &error {
+            ConnectionError::Reset(source) => source.kind(),
+            ConnectionError::Truncated => io::ErrorKind::UnexpectedEof,
+            ConnectionError::BadFrame(_) | ConnectionError::FrameTooLong(_) | ConnectionError::Encode(_) => {
+                io::ErrorKind::InvalidData
+            }
+            ConnectionError::Ended(_) => io::ErrorKind::ConnectionAborted,
+            ConnectionError::Closed => io::ErrorKind::NotConnected,
+        };
+        Self::new(kind, error)
+    }
+}
+
 /// Whether an error of tokio-util's own codecs says that a frame was too long.
 fn is_too_long(error: &BoxError) -> bool {
     if let Some(error) = error.downcast_ref::<LinesCodecError>() {

@@ -25,6 +25,7 @@ mod split;
 mod task;
 #[cfg(test)]
 mod tests;
+mod wakers;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -152,6 +153,9 @@ impl<C: Codec> Connection<C> {
 }
 
 /// The frames of the connection, as from [`Connection::recv`]; ends where that yields `None`.
+///
+/// In a `select!` prefer `recv`: a dropped `next()` cannot be told from one that still waits, so `timeouts.first_frame` and
+/// `timeouts.frame` go on meanwhile.
 impl<C: Codec + Unpin> Stream for Connection<C> {
     type Item = Result<C::Item, ConnectionError>;
 

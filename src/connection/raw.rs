@@ -14,7 +14,8 @@ use super::drain::Drain;
 use super::error::ConnectionError;
 use super::info::Info;
 use super::receive::Receiving;
-use super::shared::{End, Receive, Shared, Written};
+use super::shared::{Receive, Shared, Written};
+use super::wakers::End;
 use crate::establish::Stream;
 
 /// A connection as a byte stream, from [`Connection::into_raw`](super::Connection::into_raw).
@@ -104,6 +105,9 @@ impl AsyncWrite for RawStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let mut core = self.shared.lock();
         core.check_open()?;
+        if core.write_closed {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         ready!(core.poll_gathered(cx));
         let Some(stream) = &mut core.stream else { return Poll::Ready(Err(ConnectionError::Closed.into())) };
         let written = Pin::new(stream).poll_write(cx, buf);

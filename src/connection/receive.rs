@@ -1,7 +1,6 @@
 //! The receiving end: bytes in, one frame at a time out, never ahead of who asks.
 
 use std::future::poll_fn;
-use std::io;
 use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -64,7 +63,7 @@ impl Receiving {
 
     /// Lets a new codec look at the input that the old one has left.
     pub(super) fn codec_changed(&mut self) {
-        self.decodable = self.state == State::Open;
+        self.decodable = self.state != State::Ended;
     }
 
     /// Resolves to the next frame; to `None` at the end of input, when drained, and forever after an error.
@@ -78,11 +77,11 @@ impl Receiving {
         codec: &mut C,
     ) -> Poll<Result<Option<C::Item>, ConnectionError>> {
         loop {
+            if self.burst >= FRAMES_PER_BUDGET {
+                ready!(coop::poll_proceed(cx)).made_progress();
+                self.burst = 0;
+            }
             if self.decodable {
-                if self.burst >= FRAMES_PER_BUDGET {
-                    ready!(coop::poll_proceed(cx)).made_progress();
-                    self.burst = 0;
-                }
                 match codec.decode(&mut self.input) {
                     Ok(Some(frame)) => {
                         self.count_frame();
@@ -163,7 +162,7 @@ impl Receiving {
     fn shrink(&mut self) {
         if self.input.is_empty() {
             self.input = BytesMut::new();
-        } else if self.input.capacity() > 4 * self.input.len().max(1024) {
+        } else if self.input.len() < buffer::SMALL && self.input.capacity() > 4 * self.input.len().max(1024) {
             self.input = BytesMut::from(&self.input[..]);
         }
     }
@@ -285,20 +284,5 @@ impl<C: Codec> WithCodec for &mut C {
 
     fn with<T>(&mut self, use_it: impl FnOnce(&mut C) -> T) -> T {
         use_it(self)
-    }
-}
-
-impl From<ConnectionError> for io::Error {
-    fn from(error: ConnectionError) -> Self {
-        let kind = match &error {
-            ConnectionError::Reset(source) => source.kind(),
-            ConnectionError::Truncated => io::ErrorKind::UnexpectedEof,
-            ConnectionError::BadFrame(_) | ConnectionError::FrameTooLong(_) | ConnectionError::Encode(_) => {
-                io::ErrorKind::InvalidData
-            }
-            ConnectionError::Ended(_) => io::ErrorKind::ConnectionAborted,
-            ConnectionError::Closed => io::ErrorKind::NotConnected,
-        };
-        Self::new(kind, error)
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::codec::Encoder;
 use super::buffer;
 use super::error::ConnectionError;
 use super::shared::{Core, Shared};
+use super::wakers::End;
 use crate::BoxError;
 
 /// Why [`Sender::try_send`](super::Sender::try_send) did not take a frame.
@@ -35,12 +36,12 @@ impl Shared {
         let mut core = self.lock();
         core.check_sendable()?;
         if core.output.len() >= self.settings().limits.flush_at {
-            core.wait_for_output(cx.waker());
+            core.wakers.wait(End::Sending, cx.waker());
             return Poll::Pending;
         }
         if let Some(frame) = frame.take() {
             core.encode(codec, frame)?;
-            core.wake_task_from(cx.waker());
+            core.wakers.wake_task_from(cx.waker());
         }
         Poll::Ready(Ok(()))
     }
@@ -56,7 +57,7 @@ impl Shared {
             return Err(TrySendError::Full(frame));
         }
         core.encode(codec, frame).map_err(TrySendError::Connection)?;
-        core.wake_task();
+        core.wakers.wake_task();
         Ok(())
     }
 
@@ -68,7 +69,7 @@ impl Shared {
         let mut core = self.lock();
         core.check_sendable()?;
         core.encode(codec, frame)?;
-        core.wake_task();
+        core.wakers.wake_task();
         Ok(())
     }
 
@@ -88,8 +89,8 @@ impl Shared {
         let mut core = self.lock();
         core.check_open()?;
         if !core.output.is_empty() {
-            core.wait_for_output(cx.waker());
-            core.wake_task_from(cx.waker());
+            core.wakers.wait(End::Sending, cx.waker());
+            core.wakers.wake_task_from(cx.waker());
             return Poll::Pending;
         }
         core.poll_shutdown(cx).map_err(ConnectionError::Reset)
@@ -101,8 +102,8 @@ impl Shared {
         if core.output.len() < mark {
             return Poll::Ready(Ok(()));
         }
-        core.wait_for_output(cx.waker());
-        core.wake_task_from(cx.waker());
+        core.wakers.wait(End::Sending, cx.waker());
+        core.wakers.wake_task_from(cx.waker());
         Poll::Pending
     }
 }

@@ -5,7 +5,6 @@
 //! and, in the common case, never contended. Undecoded input is not here: it belongs to whoever receives.
 
 use std::io;
-use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,6 +20,7 @@ use super::buffer;
 use super::end::EndReason;
 use super::error::ConnectionError;
 use super::info::Info;
+use super::wakers::{End, Wakers};
 use crate::establish::Stream;
 use crate::listener::Settings;
 
@@ -74,25 +74,7 @@ pub(super) struct Core {
     pub(super) lingering: bool,
     /// Nothing was owed and nothing half received when the drain began.
     pub(super) idle_at_drain: bool,
-    /// Wakes the connection's task, which writes and minds the deadlines.
-    task: Option<Waker>,
-    /// Who waits: in `recv`, if that is another task than the connection's, and for room or a flush.
-    waiters: Vec<Waiter>,
-}
-
-/// A handle that waits.
-struct Waiter {
-    end: End,
-    waker: Waker,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    Receiving,
-    Sending,
-    /// A raw stream's. The stream wakes these two, but not when it is dropped.
-    Reading,
-    Writing,
+    pub(super) wakers: Wakers,
 }
 
 /// Where the receiving end stands.
@@ -139,8 +121,7 @@ impl Shared {
                 raw: false,
                 lingering: false,
                 idle_at_drain: false,
-                task: None,
-                waiters: Vec::new(),
+                wakers: Wakers::default(),
             }),
         }
     }
@@ -198,7 +179,7 @@ impl Shared {
             core.drain = Some(reason);
             core.idle_at_drain = core.receive == Receive::Waiting && core.output.is_empty();
             self.draining.store(true, Ordering::Release);
-            core.wake_all();
+            core.wakers.wake_all();
         }
         self.drain_begun.notify_waiters();
     }
@@ -210,7 +191,7 @@ impl Shared {
         let owed = !core.lingering;
         core.aborted = true;
         core.end(reason);
-        core.wake_all();
+        core.wakers.wake_all();
         owed
     }
 }
@@ -247,35 +228,27 @@ impl Core {
         }
     }
 
-    /// Remembers the connection's task, that handles in other tasks can wake it.
-    pub(super) fn remember_task(&mut self, waker: &Waker) {
-        // Keeps the clone that there is, where it would wake the same task.
-        match &mut self.task {
-            Some(task) => task.clone_from(waker),
-            None => self.task = Some(waker.clone()),
-        }
-    }
-
     /// Notes that the receiving end waits, and who it is. The connection's task learns of it: that is where the
     /// deadlines are.
     pub(super) fn wait_for_input(&mut self, receive: Receive, waker: &Waker) {
         self.receive = receive;
-        if !self.is_task(waker) {
-            self.wait(End::Receiving, waker);
-            self.wake_task();
+        if !self.wakers.is_task(waker) {
+            self.wakers.wait(End::Receiving, waker);
+            self.wakers.wake_task();
         }
     }
 
-    /// Notes who waits for room or for a flush.
-    pub(super) fn wait_for_output(&mut self, waker: &Waker) {
-        self.wait(End::Sending, waker);
+    /// The receiving end does not wait any more.
+    pub(super) fn receiving(&mut self) {
+        self.receive = Receive::Busy;
+        self.wakers.forget_all(End::Receiving);
     }
 
     /// Notes who reads or writes the raw stream, in the place of who did before: the connection's end wakes them.
     pub(super) fn wait_raw(&mut self, end: End, waker: &Waker) {
-        if !self.is_task(waker) {
-            self.waiters.retain(|waiter| waiter.end != end);
-            self.wait(end, waker);
+        if !self.wakers.is_task(waker) {
+            self.wakers.forget_all(end);
+            self.wakers.wait(end, waker);
         }
     }
 
@@ -284,52 +257,9 @@ impl Core {
         if self.output.is_empty() {
             return Poll::Ready(());
         }
-        self.wait_for_output(cx.waker());
-        self.wake_task_from(cx.waker());
+        self.wakers.wait(End::Sending, cx.waker());
+        self.wakers.wake_task_from(cx.waker());
         Poll::Pending
-    }
-
-    fn wait(&mut self, end: End, waker: &Waker) {
-        if !self.waiters.iter().any(|waiter| waiter.end == end && waiter.waker.will_wake(waker)) {
-            self.waiters.push(Waiter { end, waker: waker.clone() });
-        }
-    }
-
-    /// Forgets who waited to receive: it receives.
-    pub(super) fn receiving(&mut self) {
-        self.receive = Receive::Busy;
-        if !self.waiters.is_empty() {
-            self.waiters.retain(|waiter| waiter.end != End::Receiving);
-        }
-    }
-
-    /// Lets the connection's task write, unless `waker` is its own: then it does so as soon as the handler is pending.
-    pub(super) fn wake_task_from(&self, waker: &Waker) {
-        if !self.is_task(waker) {
-            self.wake_task();
-        }
-    }
-
-    /// Wakes those who wait for room or for a flush. Returns whether the task itself is among them; it is not woken but
-    /// has to poll its handler again.
-    pub(super) fn wake_senders(&mut self) -> bool {
-        let task = self.task.as_ref();
-        let mut own = false;
-        for waiter in self.waiters.extract_if(.., |waiter| waiter.end == End::Sending) {
-            if task.is_some_and(|task| task.will_wake(&waiter.waker)) {
-                own = true;
-            } else {
-                waiter.waker.wake();
-            }
-        }
-        own
-    }
-
-    pub(super) fn wake_all(&mut self) {
-        self.wake_task();
-        for waiter in mem::take(&mut self.waiters) {
-            waiter.waker.wake();
-        }
     }
 
     /// Writes what was gathered.
@@ -367,17 +297,6 @@ impl Core {
         match &mut self.stream {
             Some(stream) => Pin::new(stream).poll_shutdown(cx),
             None => Poll::Ready(Ok(())),
-        }
-    }
-
-    /// Whether `waker` is the connection's task's. The task is known from its first poll on.
-    fn is_task(&self, waker: &Waker) -> bool {
-        self.task.as_ref().is_some_and(|task| task.will_wake(waker))
-    }
-
-    pub(super) fn wake_task(&self) {
-        if let Some(task) = &self.task {
-            task.wake_by_ref();
         }
     }
 }

@@ -1,9 +1,13 @@
 //! The connection's task: polls the handler, writes, minds the deadlines.
 
+use std::future::poll_fn;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+
+use tokio::task::coop;
 
 use super::Connection;
 use super::close::close;
@@ -50,13 +54,15 @@ where
                 contain(make).map_err(|panic| failed = Some(panic)).ok()
             };
             // Pinned in place, and gone before the close: moved through another async function it would be stored twice.
-            let handler = pin!(handler);
-            match handler.as_pin_mut() {
+            let mut handler = pin!(handler);
+            let outcome = match handler.as_mut().as_pin_mut() {
                 Some(handler) => {
                     Serve { handler, shared, deadlines: deadlines.as_mut(), started: false }.await
                 }
                 None => failed.map_or(Outcome::NotStarted, |failed| *failed),
-            }
+            };
+            // What the handler holds may panic when it is dropped.
+            contain(|| handler.set(None)).map_or_else(|panicked| *panicked, |()| outcome)
         };
         let mut ended = outcome.into_ended(shared);
         close(shared, deadlines, &mut ended).await;
@@ -88,6 +94,10 @@ async fn take_layers_off(shared: &Shared) -> Option<Box<Outcome>> {
     .await
 }
 
+/// How often a handler that waited for room is polled again at once, before other connections have their turn: writing is
+/// not charged to the task's budget.
+const ROUNDS: u32 = 32;
+
 /// Polls the handler until it returns or the connection ends.
 struct Serve<'a, F> {
     handler: Pin<&'a mut F>,
@@ -103,23 +113,28 @@ impl<F: Future<Output = Result<(), HandlerError>>> Future for Serve<'_, F> {
         let this = self.get_mut();
         if !this.started {
             this.started = true;
-            this.shared.lock().remember_task(cx.waker());
+            this.shared.lock().wakers.remember_task(cx.waker());
         }
+        let mut rounds = 0;
         loop {
             if let Poll::Ready(outcome) = this.poll_handler(cx) {
                 return Poll::Ready(outcome);
             }
             let mut core = this.shared.lock();
-            core.remember_task(cx.waker());
+            core.wakers.remember_task(cx.waker());
             match this.mind(cx, &mut core) {
                 Next::Wait => return Poll::Pending,
-                Next::PollAgain => {}
+                Next::PollAgain if rounds < ROUNDS => rounds += 1,
+                Next::PollAgain => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Next::Drain => {
                     drop(core);
                     this.shared.begin_drain(EndReason::Lifetime);
                 }
                 Next::Over => {
-                    core.wake_all();
+                    core.wakers.wake_all();
                     drop(core);
                     // One more poll: a handler that waits in `recv` or `send` learns the reason and may still tidy up. One
                     // that waits for something else is dropped where it waits.
@@ -157,7 +172,9 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
             return Next::Over;
         }
         let before = core.bytes_out;
-        let stuck = match core.poll_write(cx) {
+        // A raw stream has a writer of its own, whose waker it would lose to this one.
+        let written = if core.raw && core.output.is_empty() { Ok(Written::All) } else { write(cx, core) };
+        let stuck = match written {
             Ok(Written::All) => false,
             Ok(Written::Stuck) => true,
             Err(_) => {
@@ -166,7 +183,7 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
             }
         };
         let room = core.output.len() < self.shared.settings().limits.flush_at;
-        if room && (core.bytes_out != before || core.output.is_empty()) && core.wake_senders() {
+        if room && (core.bytes_out != before || core.output.is_empty()) && core.wakers.wake_senders() {
             return Next::PollAgain;
         }
         match self.deadlines.as_mut().poll(cx, self.shared, core, stuck) {
@@ -174,9 +191,20 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
             Poll::Ready(Due::Drain) => Next::Drain,
             Poll::Ready(Due::End(reason)) => {
                 core.end(reason);
+                // What `lifetime` ends at once is what its drain could not end: cut off, it must not look finished.
+                core.aborted |= reason == EndReason::Lifetime;
                 Next::Over
             }
         }
+    }
+}
+
+/// Writes outside the task's budget, which a handler may have used up: what is stuck then is stuck because the client takes
+/// no more, and for no other reason.
+fn write(cx: &mut Context<'_>, core: &mut Core) -> io::Result<Written> {
+    match pin!(coop::unconstrained(poll_fn(|cx| Poll::Ready(core.poll_write(cx))))).poll(cx) {
+        Poll::Ready(written) => written,
+        Poll::Pending => Ok(Written::Stuck),
     }
 }
 
@@ -185,6 +213,7 @@ impl Outcome {
     fn into_ended(self, shared: &Shared) -> Ended {
         let mut core = shared.lock();
         core.returned = true;
+        core.wakers.wake_waiters();
         let mut ended = self.by_itself(&core);
         // The first cause wins; but a panic is never a client's doing alone, and must not hide behind it.
         if ended.reason != EndReason::HandlerPanic {
