@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::time::Instant;
@@ -39,6 +40,9 @@ pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, e
     }
 }
 
+/// How often a close that waits for nothing else looks whether everything has arrived.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// Whether the close waits for the client's. Not where nothing was on its way in either direction.
 fn lingers(core: &Core, reason: EndReason) -> bool {
     let silent = match reason {
@@ -52,14 +56,24 @@ fn lingers(core: &Core, reason: EndReason) -> bool {
     !(silent && core.output.is_empty())
 }
 
+/// Whether the client's system has everything that was written. What has not arrived when the socket is closed is lost
+/// if the client sends anything after that: the answer to it is a reset.
+fn has_arrived(core: &Core) -> bool {
+    core.stream.as_ref().is_none_or(Stream::is_acknowledged)
+}
+
 /// A connection on its way out.
 struct Closing {
     /// How much more input is thrown away.
     discardable: usize,
     /// Whether to wait for the client's close.
     linger: bool,
-    /// When that wait ends.
+    /// The client's system has everything that was written.
+    arrived: bool,
+    /// When these waits end.
     until: Option<Instant>,
+    /// When to look again whether everything has arrived: that wakes nobody.
+    look: Option<Instant>,
 }
 
 /// Why what was owed could not be delivered.
@@ -71,7 +85,16 @@ enum Undelivered {
 
 impl Closing {
     fn new(core: &Core, reason: EndReason) -> Self {
-        Self { discardable: DISCARD_LIMIT, linger: lingers(core, reason), until: None }
+        let linger = lingers(core, reason);
+        Self {
+            discardable: DISCARD_LIMIT,
+            linger,
+            // A system call, so asked only where it matters; and before the end is sent, which would have to be
+            // acknowledged too: a client that is gone is not waited for.
+            arrived: !linger && has_arrived(core),
+            until: None,
+            look: None,
+        }
     }
 
     // Delivering => Lingering => closed
@@ -79,7 +102,7 @@ impl Closing {
         &mut self,
         cx: &mut Context<'_>,
         shared: &Shared,
-        deadlines: Pin<&mut Deadlines>,
+        mut deadlines: Pin<&mut Deadlines>,
     ) -> Poll<Result<(), Undelivered>> {
         let mut core = shared.lock();
         core.wakers.remember_task(cx.waker());
@@ -101,13 +124,33 @@ impl Closing {
             self.until =
                 shared.settings().timeouts.half_close.and_then(|limit| Instant::now().checked_add(limit));
         }
-        if self.poll_discard(cx, &mut core).is_ready() || !self.linger {
-            return Poll::Ready(Ok(()));
+        loop {
+            if self.poll_discard(cx, &mut core).is_ready() || !self.waits(&core) {
+                return Poll::Ready(Ok(()));
+            }
+            let now = Instant::now();
+            if self.until.is_some_and(|until| until <= now) {
+                return Poll::Ready(Ok(()));
+            }
+            self.look = if self.linger {
+                None
+            } else {
+                self.look.filter(|look| *look > now).or(Some(now + LOOK_EVERY))
+            };
+            match self.until.into_iter().chain(self.look).min() {
+                Some(at) => ready!(deadlines.as_mut().poll_at(cx, at)),
+                None => return Poll::Pending,
+            }
         }
-        match self.until {
-            Some(until) => deadlines.poll_at(cx, until).map(Ok),
-            None => Poll::Pending,
+    }
+
+    /// Whether there is still something to wait for.
+    fn waits(&mut self, core: &Core) -> bool {
+        if self.linger {
+            return true;
         }
+        self.arrived = self.arrived || has_arrived(core);
+        !self.arrived
     }
 
     /// Throws input away; resolves when no more will come, or no more is thrown away.

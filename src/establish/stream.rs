@@ -9,6 +9,8 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::platform;
+
 /// Any byte stream that carries a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
@@ -31,6 +33,15 @@ impl Stream {
         if let Self::Tcp(stream) = self {
             // It can only fail on a socket that is dead already.
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Whether the client's system has everything that was written. Input that comes after the close resets the
+    /// connection, and what is still on its way then is lost.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => platform::is_acknowledged(stream),
+            Self::Layered(_) => true,
         }
     }
 }

@@ -14,7 +14,7 @@ use std::io;
 
 #[cfg(feature = "cli")]
 pub(crate) use system::{PERMISSION_REMEDY, Signals, raise_descriptor_limit, terminal_knows_colour};
-pub(crate) use system::{Spare, descriptor_limit};
+pub(crate) use system::{Spare, descriptor_limit, is_acknowledged};
 
 /// Whose problem a failed `accept` is, which says what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

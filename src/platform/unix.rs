@@ -1,6 +1,7 @@
 //! Unix: descriptors are few, errors are errno, and a service is told what to do by signals.
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
@@ -84,6 +85,24 @@ impl Spare {
 
 fn open() -> Option<File> {
     File::open("/dev/null").ok()
+}
+
+// === sockets ===
+
+/// Whether the peer's system has acknowledged everything that was written to a TCP socket; yes, where that can't be told.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[expect(unsafe_code, reason = "ioctl(2)")]
+pub(crate) fn is_acknowledged(socket: &impl AsRawFd) -> bool {
+    let mut waiting: libc::c_int = 0;
+    // SAFETY: the descriptor is open as long as its owner is borrowed, and SIOCOUTQ (tcp(7)), which is TIOCOUTQ by another
+    // name, writes one int to where the pointer says.
+    let asked = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut waiting) };
+    asked < 0 || waiting == 0
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn is_acknowledged(_socket: &impl AsRawFd) -> bool {
+    true
 }
 
 // === the command ===
