@@ -109,7 +109,12 @@ mod service {
         // Peer; bytes and frames in and out; reason; what the handler returned.
         let expected = [
             (&peers[0], ["14", "16", "3", "3"], "client_closed", ""),
-            (&peers[1], ["65", "0", "0", "0"], "frame_too_long", "frame too long"),
+            (
+                &peers[1],
+                ["65", "0", "0", "0"],
+                "frame_too_long",
+                "frame too long: a frame is longer than 64 bytes",
+            ),
             (&peers[2], ["2", "2", "1", "1"], "client_reset", "the client reset the connection"),
             (&peers[3], ["10", "10", "1", "1"], "drained", ""),
         ];

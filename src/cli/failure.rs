@@ -72,8 +72,6 @@ impl From<StartError> for Failure {
             StartError::Bind { listener, address, source } => {
                 Self::NotBound(bind::explain(&listener, address, &source))
             }
-            #[allow(unreachable_patterns, reason = "more ways to fail may come")]
-            other => Self::Other(other.into()),
         }
     }
 }

@@ -24,7 +24,9 @@ const DISCARD_LIMIT: usize = 1024 * 1024;
 
 /// Closes the connection after its handler. What it owed and could not deliver may change why it ended.
 pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, ended: &mut Ended) {
-    if !ended.reason.resets() && ended.reason != EndReason::ClientReset {
+    // A lifetime that had to be cut, and what was aborted: the handler gets no more time.
+    let cut = shared.lock().aborted;
+    if !cut && !ended.reason.resets() && ended.reason != EndReason::ClientReset {
         let mut closing = Closing::new(&shared.lock(), ended.reason);
         if let Err(lost) = poll_fn(|cx| closing.poll(cx, shared, deadlines.as_mut())).await {
             ended.reason = lost.instead_of(ended.reason);
@@ -33,8 +35,10 @@ pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, e
     let mut core = shared.lock();
     core.wakers.wake_all();
     core.output = BytesMut::new();
+    core.wakers.forget_task();
+    // What was cut off must not look as if it had finished.
     if let Some(stream) = core.stream.take()
-        && ended.reason.resets()
+        && (ended.reason.resets() || (core.aborted && !core.lingering))
     {
         stream.reset_on_drop();
     }

@@ -188,7 +188,7 @@ impl Shared {
     /// written yet.
     pub(crate) fn abort(&self, reason: EndReason) -> bool {
         let mut core = self.lock();
-        let owed = !core.lingering;
+        let owed = !core.lingering && !core.aborted;
         core.aborted = true;
         core.end(reason);
         core.wakers.wake_all();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use tokio_util::codec::Encoder;
@@ -15,6 +15,7 @@ use super::info::Info;
 use super::receive::{Receiving, Recv, WithCodec};
 use super::send::TrySendError;
 use super::shared::Shared;
+use super::wakers::End;
 use crate::BoxError;
 use crate::codec::Codec;
 
@@ -71,7 +72,8 @@ impl<C> Sender<C> {
         C: Encoder<F, Error: Into<BoxError>> + Send,
     {
         let mut frame = Some(frame);
-        poll_fn(move |cx| self.shared.poll_send(cx, &mut *lock(&self.codec), &mut frame))
+        let mut waiting = Waiting::new(&self.shared);
+        poll_fn(move |cx| waiting.observe(self.shared.poll_send(cx, &mut *lock(&self.codec), &mut frame), cx))
     }
 
     /// Sends a frame without waiting, unless the client lags: then the frame comes back.
@@ -96,12 +98,39 @@ impl<C> Sender<C> {
     ///
     /// As `Connection::flush`.
     pub async fn flush(&self) -> Result<(), ConnectionError> {
-        poll_fn(|cx| self.shared.poll_flush(cx)).await
+        let mut waiting = Waiting::new(&self.shared);
+        poll_fn(|cx| waiting.observe(self.shared.poll_flush(cx), cx)).await
     }
 
     /// Who is at the other end, and which listener accepted the connection.
     pub fn info(&self) -> &Info {
         &self.shared.info
+    }
+}
+
+/// A sender that waits. Dropped before its turn came, it is not kept to be woken: there may be as many of them as tasks that
+/// gave up on a client.
+struct Waiting<'a> {
+    shared: &'a Shared,
+    waker: Option<Waker>,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self { shared, waker: None }
+    }
+
+    fn observe<T>(&mut self, poll: Poll<T>, cx: &Context<'_>) -> Poll<T> {
+        self.waker = poll.is_pending().then(|| cx.waker().clone());
+        poll
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(waker) = &self.waker {
+            self.shared.lock().wakers.forget(End::Sending, waker);
+        }
     }
 }
 

@@ -20,6 +20,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// So many connections in a row may have been gone before they were accepted. Beyond it, what is said of each is our
+/// problem after all: a security policy answers EPERM for ever.
+const MOST_SKIPPED: u32 = 64;
+
 /// Without an error for so long, an episode is over. Without it a service at the edge of its descriptors, which can
 /// accept one connection in two, would log each of them.
 const QUIET: Duration = Duration::from_secs(10);
@@ -33,6 +37,8 @@ pub(crate) struct Listener<S> {
     heartbeat: Arc<Heartbeat>,
     pause: Option<Pause>,
     episode: Option<Episode>,
+    /// Connections that were gone before they were accepted, since the last one that was not.
+    skipped: u32,
     /// The socket is dead, and that was said.
     dead: bool,
 }
@@ -59,7 +65,17 @@ impl<S: Socket> Listener<S> {
         spare: Arc<Spare>,
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
-        Self { socket, name, when_full, spare, heartbeat, pause: None, episode: None, dead: false }
+        Self {
+            socket,
+            name,
+            when_full,
+            spare,
+            heartbeat,
+            pause: None,
+            episode: None,
+            skipped: 0,
+            dead: false,
+        }
     }
 
     /// Accepts the next connection.
@@ -74,19 +90,19 @@ impl<S: Socket> Listener<S> {
             }
             if let Some(pause) = &self.pause {
                 sleep_until(pause.until).await;
+                self.heartbeat.set_paused(false);
             }
             let error = match self.socket.accept().await {
                 Ok(accepted) => {
-                    if self.pause.take().is_some() {
-                        self.heartbeat.set_paused(false);
-                    }
+                    self.pause = None;
+                    self.skipped = 0;
                     return accepted;
                 }
                 Err(error) => error,
             };
             match platform::accept_error(&error) {
-                Blame::Connection => {}
-                Blame::Ours => self.pause(&error).await,
+                Blame::Connection if self.skipped < MOST_SKIPPED => self.skipped += 1,
+                Blame::Connection | Blame::Ours => self.pause(&error).await,
                 Blame::Listener => {
                     error!(listener = %self.name, %error, "the listening socket is dead: nothing is accepted any more");
                     self.heartbeat.fail();
@@ -101,6 +117,7 @@ impl<S: Socket> Listener<S> {
         self.heartbeat.beat();
         if let Some(episode) = self.episode.take_if(|episode| episode.last.elapsed() >= QUIET) {
             let lasted = episode.last - episode.began;
+            self.pause = None;
             info!(
                 listener = %self.name, errors = episode.errors, turned_away = episode.turned_away, ?lasted,
                 "accepting without errors again"

@@ -20,6 +20,7 @@ pub(crate) use self::socket::{Accepted, Socket, TcpSocket};
 pub(crate) use self::spare::Spare;
 use crate::config::{Limits, Timeouts};
 use crate::establish::Layer;
+use crate::telemetry::Sampler;
 
 /// What a listener's connections are served by. Each connection keeps the value as of its accept, so a reload can put
 /// another in its place without touching those in progress.
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) drain_timeout: Option<Duration>,
     /// Whether an ended connection writes a line.
     pub(crate) access: bool,
+    /// Handlers fail as often as their clients want them to, and each failure would be a line.
+    pub(crate) failures: Sampler,
     /// What is taken off a connection's stream before the first frame, outermost first.
     pub(crate) layers: Vec<Box<dyn Layer>>,
 }

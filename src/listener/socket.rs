@@ -53,11 +53,17 @@ impl Socket for TcpSocket {
             self.bound
         };
         #[cfg(not(target_os = "linux"))]
-        stream.set_nodelay(true)?;
+        // Its failure is the connection's problem, and shows at the first read.
+        let _ = stream.set_nodelay(true);
         Ok(Accepted {
             stream: Stream::Tcp(stream),
-            peer: Peer(Address::Tcp(peer)),
-            local: Local(Address::Tcp(local)),
+            peer: Peer(canonical(peer)),
+            local: Local(canonical(local)),
         })
     }
+}
+
+/// One spelling for one address: what an IPv6 socket calls `::ffff:192.0.2.1` is the IPv4 address 192.0.2.1.
+fn canonical(address: SocketAddr) -> Address {
+    Address::Tcp(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }

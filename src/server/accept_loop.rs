@@ -31,6 +31,8 @@ pub(super) struct Entrance {
     pub(super) last_id: Arc<AtomicU64>,
     /// Refusals are as many as the peers want them to be.
     pub(super) refusals: Sampler,
+    /// A busy listener may be full, and not, many times a second.
+    pub(super) fillings: Sampler,
 }
 
 /// One listening socket, and what its connections are served by.
@@ -57,7 +59,10 @@ impl<S: Socket> AcceptLoop<S> {
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
-                _ = tick.tick() => self.listener.tick(),
+                _ = tick.tick() => {
+                    self.listener.tick();
+                    self.entrance.tell_the_rest();
+                }
                 (accepted, permits) = self.next() => match permits {
                     Some(permits) => self.entrance.serve(accepted, permits),
                     None => accepted.turn_away(self.entrance.when_full()),
@@ -99,7 +104,7 @@ impl<S: Socket> AcceptLoop<S> {
     async fn room(&mut self) {
         let Some(refusal) = self.entrance.admission.full() else { return };
         if !mem::replace(&mut self.full, true) {
-            self.entrance.refused(refusal);
+            self.entrance.filled(refusal);
         }
         self.entrance.admission.room().await;
         self.full = false;
@@ -133,6 +138,7 @@ impl Entrance {
         Arc::clone(&self.service).serve(self.registry.enter(shared, permits));
     }
 
+    /// A peer was turned away.
     fn refused(&self, refusal: Refusal) {
         if let Some(admitted) = self.refusals.admit() {
             warn!(
@@ -143,6 +149,28 @@ impl Entrance {
                 suppressed = admitted.suppressed,
                 "no room for another connection"
             );
+        }
+    }
+
+    /// From now on peers wait in the backlog, if there are any.
+    fn filled(&self, refusal: Refusal) {
+        if self.fillings.admit().is_some() {
+            warn!(
+                listener = %self.settings.name,
+                limit = refusal.key(),
+                "full: further peers wait in the backlog"
+            );
+        }
+    }
+
+    /// Tells how many lines were left out of the log, once no more follow.
+    fn tell_the_rest(&self) {
+        let listener = &self.settings.name;
+        if let Some(suppressed) = self.refusals.rest() {
+            warn!(%listener, suppressed, "further peers found no room");
+        }
+        if let Some(suppressed) = self.settings.failures.rest() {
+            warn!(%listener, suppressed, "further handlers failed");
         }
     }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
 use super::Running;
@@ -27,58 +26,66 @@ pub enum Shutdown {
     },
 }
 
-/// Begins the shutdown, unless it has begun.
+/// Begins the shutdown, unless it has begun: it goes on whether or not somebody waits for it.
 pub(super) fn begin(server: &Arc<Running>) {
-    if !server.stopping.swap(true, Ordering::AcqRel) {
-        // On the caller's runtime where there is one: the server's workers may all be blocked by handlers.
-        let runtime = Handle::try_current().unwrap_or_else(|_| server.runtime.clone());
-        let server = Arc::clone(server);
-        runtime.spawn(async move {
-            let ended = run(&server).await;
-            server.ended.send_replace(Some(ended));
-        });
+    if server.stopping.set(Instant::now()).is_ok() {
+        let driven = Arc::clone(server);
+        server.runtime.spawn(async move { run(&driven).await });
     }
 }
 
-/// Resolves when the server has ended.
-pub(super) async fn ended(server: &Running) -> Shutdown {
+/// Sees the shutdown to its end.
+///
+/// The caller drives it too, beside the task that [`begin`] spawned: that one is on the server's own runtime, whose workers
+/// handlers may all have blocked. Every step may be done twice.
+pub(super) async fn shutdown(server: &Arc<Running>) -> Shutdown {
+    begin(server);
     let mut ended = server.ended.subscribe();
-    loop {
-        if let Some(shutdown) = *ended.borrow_and_update() {
-            return shutdown;
-        }
-        // The sender lives in `server`.
-        if ended.changed().await.is_err() {
-            return pending().await;
-        }
+    tokio::select! {
+        shutdown = run(server) => shutdown,
+        Ok(shutdown) = ended.wait_for(Option::is_some) => shutdown.unwrap_or(Shutdown::Drained),
     }
 }
 
 async fn run(server: &Running) -> Shutdown {
+    let began = *server.stopping.get_or_init(Instant::now);
+    let draining = began + server.lame_duck;
     tokio::select! {
-        () = sleep(server.lame_duck) => {}
+        () = sleep_until(draining) => {}
         () = server.abort.cancelled() => {}
     }
+    debug!(connections = server.connections.inside(), "the drain begins");
     server.stop.cancel();
     server.accept_loops.close();
-    server.accept_loops.wait().await;
-    debug!(connections = server.connections.inside(), "draining");
-    server.registry.begin_drain();
+    let drained = async {
+        server.accept_loops.wait().await;
+        server.registry.begin_drain();
+        server.connections.empty().await;
+    };
     tokio::select! {
         biased;
-        () = server.connections.empty() => return Shutdown::Drained,
-        () = sleep_or_forever(server.drain_timeout) => {}
-        () = server.abort.cancelled() => {}
+        () = drained => {}
+        () = until(server.drain_timeout.and_then(|limit| draining.checked_add(limit))) => cut(server).await,
+        () = server.abort.cancelled() => cut(server).await,
     }
-    let aborted = server.registry.abort();
-    // Those that only wait for their client to close are not cut off: they have delivered what they owed.
-    let _ = timeout(CUT_GRACE, server.connections.empty()).await;
-    if aborted == 0 { Shutdown::Drained } else { Shutdown::TimedOut { aborted } }
+    let aborted = server.aborted.load(Ordering::Acquire);
+    let ended = if aborted == 0 { Shutdown::Drained } else { Shutdown::TimedOut { aborted } };
+    server.ended.send_if_modified(|told| told.is_none() && told.replace(ended).is_none());
+    server.ended.borrow().unwrap_or(ended)
 }
 
-async fn sleep_or_forever(limit: Option<Duration>) {
-    match limit {
-        Some(limit) => sleep(limit).await,
+/// Cuts off what is left. Those that only wait for their client to close are not counted: they have delivered what they
+/// owed.
+async fn cut(server: &Running) {
+    // Again, as the accept loops may not have ended: whoever enters from now on is drained too.
+    server.registry.begin_drain();
+    server.aborted.fetch_add(server.registry.abort(), Ordering::AcqRel);
+    let _ = timeout(CUT_GRACE, server.connections.empty()).await;
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
         None => pending().await,
     }
 }

@@ -14,12 +14,13 @@ mod tests;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,8 +47,10 @@ struct Running {
     stop: CancellationToken,
     /// Ends the drain before its deadline.
     abort: CancellationToken,
-    /// Not ready any more: a shutdown was asked for.
-    stopping: AtomicBool,
+    /// When a shutdown was asked for: from then on the server is not ready any more.
+    stopping: OnceLock<Instant>,
+    /// Connections that were cut off.
+    aborted: AtomicUsize,
     lame_duck: Duration,
     drain_timeout: Option<Duration>,
     ended: watch::Sender<Option<Shutdown>>,
@@ -104,7 +107,7 @@ impl Server {
 
     /// Whether new clients are welcome: from `start` until a shutdown is asked for, the lame-duck time excluded.
     pub fn is_ready(&self) -> bool {
-        !self.0.stopping.load(Ordering::Acquire)
+        self.0.stopping.get().is_none()
     }
 
     /// Stops the server and waits for its end.
@@ -115,8 +118,7 @@ impl Server {
     ///
     /// Cancel safe: the shutdown goes on. Further calls wait for the same end.
     pub async fn shutdown(&self) -> Shutdown {
-        drain::begin(&self.0);
-        drain::ended(&self.0).await
+        drain::shutdown(&self.0).await
     }
 
     /// Ends every connection now. What a shutdown would still have waited for is cut off.

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -23,6 +24,9 @@ use crate::telemetry::Sampler;
 /// Descriptors that `max_connections = "auto"` leaves for everything that is not a connection: the standard streams, the
 /// runtime's own, files and pipes of handlers.
 const RESERVED_DESCRIPTORS: usize = 32;
+
+/// How often at most a listener says that it is full.
+const FILLINGS_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a server did not start. Nothing is bound and nothing runs then.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +95,7 @@ fn serve(config: &Config, bound: Vec<Bound>, addresses: usize) -> Server {
             timeouts: ready.timeouts,
             drain_timeout: config.server.drain_timeout,
             access: config.log.access,
+            failures: Sampler::new(),
             layers: Vec::new(),
         });
         let entrance = Arc::new(Entrance {
@@ -100,6 +105,7 @@ fn serve(config: &Config, bound: Vec<Bound>, addresses: usize) -> Server {
             registry: Arc::clone(&registry),
             last_id: Arc::clone(&last_id),
             refusals: Sampler::new(),
+            fillings: Sampler::at_most(1, FILLINGS_EVERY),
         });
         let mut running = RunningListener {
             name: ready.name,
@@ -125,7 +131,8 @@ fn serve(config: &Config, bound: Vec<Bound>, addresses: usize) -> Server {
         accept_loops,
         stop,
         abort: CancellationToken::new(),
-        stopping: AtomicBool::new(false),
+        stopping: OnceLock::new(),
+        aborted: AtomicUsize::new(0),
         lame_duck: config.server.lame_duck,
         drain_timeout: config.server.drain_timeout,
         ended: watch::Sender::new(None),

@@ -82,6 +82,7 @@ impl Setup {
             timeouts: Timeouts::default(),
             drain_timeout: None,
             access: false,
+            failures: Sampler::new(),
             layers: Vec::new(),
         };
         let entrance = Arc::new(Entrance {
@@ -91,6 +92,7 @@ impl Setup {
             registry: Arc::clone(&registry),
             last_id: Arc::new(AtomicU64::new(0)),
             refusals: Sampler::new(),
+            fillings: Sampler::new(),
         });
         Self { entrance, server, listener, registry, stop: CancellationToken::new() }
     }

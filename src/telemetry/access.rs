@@ -1,21 +1,21 @@
 //! The access line: one for each ended connection.
 
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
 use tracing::{info, warn};
 
 use super::escape::Escaped;
-use super::sample::Sampler;
 use crate::connection::{Ended, Shared};
-
-/// Handlers fail as often as their clients want them to.
-static FAILURES: Sampler = Sampler::new();
 
 /// Writes the line of a connection that has ended: an event of target `terima::access` at level info. Nothing in it is
 /// written by the client: what its handler made of its bytes is escaped and cut.
 pub(crate) fn record(connection: &Shared, ended: &Ended) {
     let info = &connection.info;
-    let error = ended.error.as_ref().map(|error| Escaped(error).to_string());
+    let error = ended.error.as_deref().map(|error| Escaped(&Chain(error)).to_string());
     if ended.is_failure()
-        && let Some(admitted) = FAILURES.admit()
+        && let Some(admitted) = connection.settings().failures.admit()
     {
         warn!(
             id = info.id(),
@@ -36,7 +36,7 @@ pub(crate) fn record(connection: &Shared, ended: &Ended) {
         listener = info.listener(),
         peer = %info.peer(),
         client = %info.client(),
-        duration_ms = counters.age.as_secs_f64() * 1e3,
+        duration_ms = milliseconds(counters.age),
         bytes_in = counters.bytes_in,
         bytes_out = counters.bytes_out,
         frames_in = counters.frames_in,
@@ -44,4 +44,27 @@ pub(crate) fn record(connection: &Shared, ended: &Ended) {
         reason = ended.word(),
         error,
     );
+}
+
+/// An error with what caused it: each of our own says its own level alone.
+struct Chain<'a>(&'a (dyn Error + Send + Sync));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+/// To the microsecond, and no further digits.
+fn milliseconds(age: Duration) -> f64 {
+    // Exact up to 285 years.
+    #[expect(clippy::cast_precision_loss, reason = "see above")]
+    let micros = age.as_micros() as f64;
+    micros / 1e3
 }

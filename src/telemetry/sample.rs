@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// Lets a number of lines pass in each interval, and counts the others for the next line that passes.
 ///
-/// It belongs to one kind of line and usually lives in a `static`.
+/// It belongs to one kind of line.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     most: u32,
@@ -32,6 +32,13 @@ impl Sampler {
     /// `most` lines in each `interval`, which starts with the first line in it.
     pub(crate) const fn at_most(most: u32, interval: Duration) -> Self {
         Self { most, interval, state: Mutex::new(State { started: None, admitted: 0, suppressed: 0 }) }
+    }
+
+    /// How many lines were left out in an interval that is over, if no line has told it: to be told by one of its own.
+    pub(crate) fn rest(&self) -> Option<u64> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = state.started.is_some_and(|started| started.elapsed() >= self.interval);
+        (over && state.suppressed > 0).then(|| std::mem::take(&mut state.suppressed))
     }
 
     /// Asks for one line; `None` says that it is to be left out.
@@ -74,6 +81,19 @@ mod tests {
 
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(sampler.admit(), Some(Admitted { suppressed: 991 }));
+        assert_eq!(sampler.admit(), Some(Admitted { suppressed: 0 }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_no_line_has_told_is_told_once_the_interval_is_over() {
+        let sampler = Sampler::at_most(1, Duration::from_secs(10));
+        let _ = sampler.admit();
+        assert_eq!((sampler.admit(), sampler.admit()), (None, None));
+        tokio::time::advance(Duration::from_millis(9_999)).await;
+        assert_eq!(sampler.rest(), None);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(sampler.rest(), Some(2));
+        assert_eq!(sampler.rest(), None);
         assert_eq!(sampler.admit(), Some(Admitted { suppressed: 0 }));
     }
 

@@ -31,6 +31,7 @@ use crate::config::{Limits, Timeouts};
 use crate::establish::{Layer, Stream as ByteStream};
 use crate::handler::{Handler, HandlerError, Service};
 use crate::listener::Settings;
+use crate::telemetry::Sampler;
 use crate::telemetry::capture::{Capture, Line};
 
 type Handled = Result<(), HandlerError>;
@@ -133,6 +134,7 @@ impl Setup {
         H::Codec: Clone + Sync,
     {
         let settings = Settings {
+            failures: Sampler::new(),
             name: "test".into(),
             limits: self.limits,
             timeouts: self.timeouts,
