@@ -15,7 +15,7 @@ COPY config/container.toml /etc/terima/server.toml
 # A number needs no entry in /etc/passwd, and lets Kubernetes see that it is not root.
 USER 10001:10001
 ENV TERIMA_CONFIG=/etc/terima/server.toml
-EXPOSE 27015
+EXPOSE 27015 27016 27017
 STOPSIGNAL SIGTERM
 # Exec form: terima is process 1 and gets the signal itself. A stop takes up to server.drain_timeout, so give
 # `docker stop --timeout` more than that.

@@ -92,8 +92,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub use crate::codec::{Codec, Framing};
 pub use crate::config::{NoOptions, Overrides, Problem, Problems, Size, Timeout};
 pub use crate::connection::{
-    Address, Client, Connection, ConnectionError, Drain, EndReason, Info, Local, Peer, RawStream, Receiver,
-    Sender, TrySendError,
+    Connection, ConnectionError, Drain, EndReason, Info, RawStream, Receiver, Sender, TrySendError,
 };
 pub use crate::handler::{Handler, HandlerError, HandlerFn, handler_fn};
+pub use crate::listener::{Address, Client, Local, Peer};
 pub use crate::server::{Builder, ListenerStatus, Ready, Server, Shutdown, StartError};

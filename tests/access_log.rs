@@ -122,7 +122,9 @@ mod service {
             let line = lines.iter().find(|line| line["peer"] == *peer).unwrap();
             let mut line = line.clone();
             let error = line.remove("error");
-            assert_eq!(error.unwrap_or_default(), said, "{line:?}");
+            let error = error.unwrap_or_default();
+            // What the system says of a reset differs between systems.
+            assert!(error.starts_with(said) && error.is_empty() == said.is_empty(), "{line:?}: {error}");
             assert_eq!(line.keys().collect::<Vec<_>>(), FIELDS, "{line:?}");
             let counted =
                 ["bytes_in", "bytes_out", "frames_in", "frames_out"].map(|field| line[field].as_str());

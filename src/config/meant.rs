@@ -76,7 +76,7 @@ pub(crate) struct Limits {
     pub(crate) when_full: WhenFull,
     /// Most bytes received and not yet decoded, for one connection.
     pub(crate) input: usize,
-    /// Most bytes that may wait for a client that reads slowly.
+    /// Most bytes that may wait for a client that reads slowly, before `try_send` refuses the next frame.
     pub(crate) output: usize,
     /// From so many waiting bytes on, `send` waits for the client.
     pub(crate) flush_at: usize,

@@ -74,8 +74,8 @@ impl EndReason {
         }
     }
 
-    /// Whether the connection is reset rather than closed: nothing more is to reach a client that does not read,
-    /// and a handler that was cut off must not look as if it had finished.
+    /// Whether the connection is reset rather than closed: nothing more will reach a client that does not read, and
+    /// what the end of a drain cut off must not look as if it had finished. (So is a lifetime that had to be cut.)
     pub(crate) fn resets(self) -> bool {
         matches!(self, Self::SlowConsumer | Self::DrainAborted)
     }

@@ -20,9 +20,9 @@ use super::buffer;
 use super::end::EndReason;
 use super::error::ConnectionError;
 use super::info::Info;
+use super::settings::Settings;
 use super::wakers::{End, Wakers};
 use crate::establish::Stream;
-use crate::listener::Settings;
 
 /// One connection, as its task, its handles and the registry see it.
 pub(crate) struct Shared {

@@ -1,7 +1,7 @@
 //! What comes before the first frame: layers that are taken off a connection's byte stream in its own task.
 //!
-//! PROXY header, TLS and WebSocket will be layers; a plain connection has none and is established at once. One
-//! deadline, `timeouts.establish`, spans them all.
+//! PROXY header, TLS and WebSocket will be layers. There is none yet but those of the tests: a plain connection has none
+//! and is established at once. One deadline, `timeouts.establish`, spans them all.
 
 mod stream;
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-use crate::connection::{Address, Local, Peer};
+use super::address::{Address, Local, Peer};
 use crate::establish::Stream;
 
 /// A connection as the kernel handed it over.

@@ -14,8 +14,8 @@ use tracing::instrument::WithSubscriber;
 
 use super::*;
 use crate::config::WhenFull;
-use crate::connection::{Address, Local, Peer};
 use crate::establish::Stream;
+use crate::listener::{Address, Local, Peer};
 use crate::telemetry::capture::Capture;
 
 /// Accepts what is in its queue, errors too, and then nobody.

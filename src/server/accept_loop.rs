@@ -13,9 +13,9 @@ use tracing::warn;
 
 use crate::admission::{Admission, Decision, Permits, Refusal};
 use crate::config::WhenFull;
-use crate::connection::{Info, Registry, Shared};
+use crate::connection::{Info, Registry, Settings, Shared};
 use crate::handler::Serve;
-use crate::listener::{Accepted, Heartbeat, Listener, Settings, Socket};
+use crate::listener::{Accepted, Heartbeat, Listener, Socket};
 use crate::telemetry::Sampler;
 
 /// Most connections that are still taken from the backlog when the server stops.

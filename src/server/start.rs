@@ -16,8 +16,8 @@ use super::ready::{Ready, ReadyListener};
 use super::{Running, RunningListener, Server};
 use crate::admission::{Admission, Gate};
 use crate::config::{Config, MaxConnections};
-use crate::connection::Registry;
-use crate::listener::{Heartbeat, Listener, Settings, Spare, TcpSocket, bind};
+use crate::connection::{Registry, Settings};
+use crate::listener::{Heartbeat, Listener, Spare, TcpSocket, bind};
 use crate::platform;
 use crate::telemetry::Sampler;
 

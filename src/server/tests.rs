@@ -17,10 +17,10 @@ use super::accept_loop::{AcceptLoop, Entrance};
 use crate::admission::{Admission, Gate};
 use crate::codec::Framing;
 use crate::config::{Limits, Timeouts, WhenFull};
-use crate::connection::{Address, Connection, Local, Peer, Registry};
+use crate::connection::{Connection, Registry, Settings};
 use crate::establish::Stream;
 use crate::handler::{HandlerError, Serve, Service, handler_fn};
-use crate::listener::{Accepted, Heartbeat, Listener, Settings, Socket, Spare, TcpSocket, bind};
+use crate::listener::{Accepted, Address, Heartbeat, Listener, Local, Peer, Socket, Spare, TcpSocket, bind};
 use crate::telemetry::Sampler;
 
 /// Accepts who is in its queue, or fails.

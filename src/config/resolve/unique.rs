@@ -1,6 +1,6 @@
 //! What no two listeners may share: a name, an address.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::config::tree::Table;
 #[derive(Default)]
 pub(super) struct Unique {
     names: HashSet<Arc<str>>,
-    addresses: HashMap<SocketAddr, Arc<str>>,
+    addresses: Vec<(SocketAddr, Arc<str>)>,
 }
 
 impl Unique {
@@ -48,11 +48,22 @@ impl Unique {
             if address.port() == 0 {
                 continue;
             }
-            if let Some(other) = self.addresses.insert(*address, name.clone()) {
-                faults
-                    .at(node.span.clone(), format!("{} listens on {address} already", called(&other)))
-                    .help("an address belongs to one listener, and stands there once");
+            if let Some((taken, other)) = self.addresses.iter().find(|(taken, _)| overlap(*taken, *address)) {
+                faults.at(node.span.clone(), format!("{} listens on {taken} already", called(other))).help(
+                    if taken == address {
+                        "an address belongs to one listener, and stands there once"
+                    } else {
+                        "0.0.0.0 and [::] stand for every address of their kind: use another port"
+                    },
+                );
             }
+            self.addresses.push((*address, name.clone()));
         }
     }
+}
+
+/// Whether the system would refuse the second of them. An IPv6 wildcard leaves IPv4 alone where that is listed too.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let wildcard = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && (one.ip() == other.ip() || (wildcard && one.is_ipv4() == other.is_ipv4()))
 }

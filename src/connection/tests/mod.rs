@@ -28,9 +28,10 @@ use super::*;
 use crate::admission::{Admission, Decision, Gate};
 use crate::codec::{Framing, Lines};
 use crate::config::{Limits, Timeouts};
+use crate::connection::Settings;
 use crate::establish::{Layer, Stream as ByteStream};
 use crate::handler::{Handler, HandlerError, Service};
-use crate::listener::Settings;
+use crate::listener::{Address, Local, Peer};
 use crate::telemetry::Sampler;
 use crate::telemetry::capture::{Capture, Line};
 

@@ -1,0 +1,24 @@
+//! What a connection is served by, as of its accept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Limits, Timeouts};
+use crate::establish::Layer;
+use crate::telemetry::Sampler;
+
+/// What a listener's connections are served by. Each connection keeps the value as of its accept, so a reload can put
+/// another in its place without touching those in progress.
+pub(crate) struct Settings {
+    pub(crate) name: Arc<str>,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    /// How long a connection may take to end once its lifetime is over: `server.drain_timeout`.
+    pub(crate) drain_timeout: Option<Duration>,
+    /// Whether an ended connection writes a line.
+    pub(crate) access: bool,
+    /// Handlers fail as often as their clients want them to, and each failure would be a line.
+    pub(crate) failures: Sampler,
+    /// What is taken off a connection's stream before the first frame, outermost first.
+    pub(crate) layers: Vec<Box<dyn Layer>>,
+}
