@@ -54,15 +54,11 @@ where
                 contain(make).map_err(|panic| failed = Some(panic)).ok()
             };
             // Pinned in place, and gone before the close: moved through another async function it would be stored twice.
-            let mut handler = pin!(handler);
-            let outcome = match handler.as_mut().as_pin_mut() {
-                Some(handler) => {
-                    Serve { handler, shared, deadlines: deadlines.as_mut(), started: false }.await
-                }
-                None => failed.map_or(Outcome::NotStarted, |failed| *failed),
-            };
-            // What the handler holds may panic when it is dropped.
-            contain(|| handler.set(None)).map_or_else(|panicked| *panicked, |()| outcome)
+            let handler = pin!(handler);
+            match failed {
+                None => Serve { handler, shared, deadlines: deadlines.as_mut(), started: false }.await,
+                Some(failed) => *failed,
+            }
         };
         let mut ended = outcome.into_ended(shared);
         close(shared, deadlines, &mut ended).await;
@@ -100,7 +96,8 @@ const ROUNDS: u32 = 32;
 
 /// Polls the handler until it returns or the connection ends.
 struct Serve<'a, F> {
-    handler: Pin<&'a mut F>,
+    /// Gone as soon as it is over.
+    handler: Pin<&'a mut Option<F>>,
     shared: &'a Shared,
     deadlines: Pin<&'a mut Deadlines>,
     started: bool,
@@ -118,17 +115,13 @@ impl<F: Future<Output = Result<(), HandlerError>>> Future for Serve<'_, F> {
         let mut rounds = 0;
         loop {
             if let Poll::Ready(outcome) = this.poll_handler(cx) {
-                return Poll::Ready(outcome);
+                return Poll::Ready(this.over(outcome));
             }
             let mut core = this.shared.lock();
             core.wakers.remember_task(cx.waker());
-            match this.mind(cx, &mut core) {
+            match this.mind(cx, &mut core, rounds < ROUNDS) {
                 Next::Wait => return Poll::Pending,
-                Next::PollAgain if rounds < ROUNDS => rounds += 1,
-                Next::PollAgain => {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+                Next::PollAgain => rounds += 1,
                 Next::Drain => {
                     drop(core);
                     this.shared.begin_drain(EndReason::Lifetime);
@@ -138,10 +131,11 @@ impl<F: Future<Output = Result<(), HandlerError>>> Future for Serve<'_, F> {
                     drop(core);
                     // One more poll: a handler that waits in `recv` or `send` learns the reason and may still tidy up. One
                     // that waits for something else is dropped where it waits.
-                    return Poll::Ready(match this.poll_handler(cx) {
+                    let outcome = match this.poll_handler(cx) {
                         Poll::Ready(outcome) => outcome,
                         Poll::Pending => Outcome::Returned(Ok(())),
-                    });
+                    };
+                    return Poll::Ready(this.over(outcome));
                 }
             }
         }
@@ -159,15 +153,23 @@ enum Next {
 }
 
 impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
+    /// Drops the handler's future, whose contents may panic in their own drop.
+    fn over(&mut self, outcome: Outcome) -> Outcome {
+        contain(|| self.handler.set(None)).map_or_else(|panicked| *panicked, |()| outcome)
+    }
+
     fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        match contain(|| self.handler.as_mut().poll(cx)) {
+        let Some(handler) = self.handler.as_mut().as_pin_mut() else {
+            return Poll::Ready(Outcome::NotStarted);
+        };
+        match contain(|| handler.poll(cx)) {
             Ok(poll) => poll.map(Outcome::Returned),
             Err(panicked) => Poll::Ready(*panicked),
         }
     }
 
     /// Writes what was gathered, then checks the deadlines: in this order, so that they hold while a write is stuck.
-    fn mind(&mut self, cx: &mut Context<'_>, core: &mut Core) -> Next {
+    fn mind(&mut self, cx: &mut Context<'_>, core: &mut Core, again: bool) -> Next {
         if core.over {
             return Next::Over;
         }
@@ -184,7 +186,11 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
         };
         let room = core.output.len() < self.shared.settings().limits.flush_at;
         if room && (core.bytes_out != before || core.output.is_empty()) && core.wakers.wake_senders() {
-            return Next::PollAgain;
+            if again {
+                return Next::PollAgain;
+            }
+            // Not without a look at the deadlines: a handler and a client that keep up with each other are never pending.
+            cx.waker().wake_by_ref();
         }
         match self.deadlines.as_mut().poll(cx, self.shared, core, stuck) {
             Poll::Pending => Next::Wait,
