@@ -76,8 +76,6 @@ struct Closing {
     arrived: bool,
     /// When these waits end.
     until: Option<Instant>,
-    /// When to look again whether everything has arrived: that wakes nobody.
-    look: Option<Instant>,
 }
 
 /// Why what was owed could not be delivered.
@@ -97,7 +95,6 @@ impl Closing {
             // acknowledged too: a client that is gone is not waited for.
             arrived: !linger && has_arrived(core),
             until: None,
-            look: None,
         }
     }
 
@@ -136,12 +133,9 @@ impl Closing {
             if self.until.is_some_and(|until| until <= now) {
                 return Poll::Ready(Ok(()));
             }
-            self.look = if self.linger {
-                None
-            } else {
-                self.look.filter(|look| *look > now).or(Some(now + LOOK_EVERY))
-            };
-            match self.until.into_iter().chain(self.look).min() {
+            // Whether everything has arrived wakes nobody, so it is looked after. A timer that is set already stays.
+            let look = (!self.linger).then(|| now + LOOK_EVERY);
+            match self.until.into_iter().chain(look).min() {
                 Some(at) => ready!(deadlines.as_mut().poll_at(cx, at)),
                 None => return Poll::Pending,
             }
