@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::net::Ipv4Addr;
+
 use terima::{Connection, Framing, HandlerError, NoOptions, Server, handler_fn};
 
 use common::{Client, ended, listener, logged, on_both_runtimes, start};
@@ -40,6 +42,33 @@ on_both_runtimes! {
                 }
             }
         }
+    }
+}
+
+// === who the client is ===
+
+on_both_runtimes! {
+    async fn an_ipv4_client_of_an_ipv6_listener_has_one_spelling() {
+        if std::net::TcpListener::bind("[::]:0").is_err() {
+            // No IPv6 here, so no such listener either.
+            return;
+        }
+        let whoami = |_: NoOptions| {
+            Ok(handler_fn(|mut conn: Connection<Framing>| async move {
+                let ends = format!("{} {}", conn.info().peer(), conn.info().local());
+                Ok::<_, HandlerError>(conn.send(ends).await?)
+            }))
+        };
+        let text = listener("dual", "whoami", "codec = \"lines\"").replace("127.0.0.1:0", "[::]:0");
+        let server = start(Server::builder().handler("whoami", whoami), &text).await;
+        let address = (Ipv4Addr::LOCALHOST, server.addresses("dual")[0].port()).into();
+        let mut client = Client::connect(address).await;
+        let peer = client.address();
+        assert!(peer.is_ipv4());
+        client.expect(format!("{peer} {address}\n")).await;
+        client.expect_end().await;
+        drop(client);
+        assert_eq!(ended("dual", peer).await["client"], peer.to_string());
     }
 }
 
@@ -106,6 +135,8 @@ mod service {
 
     fn check(lines: &[Line], peers: &[String; 4]) {
         assert_eq!(lines.len(), 4, "{lines:#?}");
+        let cause = std::io::Error::from_raw_os_error(libc::ECONNRESET);
+        let reset = format!("the client reset the connection: {cause}");
         // Peer; bytes and frames in and out; reason; what the handler returned.
         let expected = [
             (&peers[0], ["14", "16", "3", "3"], "client_closed", ""),
@@ -115,7 +146,7 @@ mod service {
                 "frame_too_long",
                 "frame too long: a frame is longer than 64 bytes",
             ),
-            (&peers[2], ["2", "2", "1", "1"], "client_reset", "the client reset the connection"),
+            (&peers[2], ["2", "2", "1", "1"], "client_reset", &*reset),
             (&peers[3], ["10", "10", "1", "1"], "drained", ""),
         ];
         for (n, (peer, counts, reason, said)) in expected.into_iter().enumerate() {

@@ -91,6 +91,32 @@ mod errors {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_connections_own_errors_that_do_not_end_are_waited_out_too() {
+        for errno in [libc::ECONNABORTED, libc::EPERM] {
+            let (socket, heartbeat, mut listener) = listener(WhenFull::Queue);
+            // After a success it is patient again: nothing pauses.
+            for _ in 0..3 {
+                socket.push([Err(errno); 64]);
+                socket.push([Ok(())]);
+                let started = Instant::now();
+                next(&mut listener).await;
+                assert_eq!(started.elapsed(), Duration::ZERO);
+            }
+            socket.answers.lock().unwrap().clear();
+            socket.push([Err(errno); 64 + 3]);
+            socket.push([Ok(())]);
+            let log = Capture::new();
+            let (_, paused) = tokio::join!(next(&mut listener).with_subscriber(log.dispatch()), async {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                heartbeat.is_paused()
+            });
+            assert!(paused && !heartbeat.is_paused());
+            assert_eq!(socket.gaps(), [&[0; 64][..], &[10, 20, 40]].concat(), "errno {errno}");
+            assert_eq!(log.count(Level::WARN, "accepting pauses"), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn our_errors_are_waited_out_twice_as_long_each_time() {
         for errno in [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, 9999] {
             let (socket, heartbeat, mut listener) = listener(WhenFull::Queue);

@@ -79,6 +79,37 @@ async fn a_panic_before_the_first_await() {
     .await;
 }
 
+/// A handler's future with something in it that panics when it is dropped.
+struct PanicsWhenDropped {
+    returns: bool,
+    _conn: Connection<Framing>,
+}
+
+impl Future for PanicsWhenDropped {
+    type Output = Handled;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Handled> {
+        if self.returns { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+}
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("boom");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_drop_of_the_handlers_future() {
+    for returns in [true, false] {
+        let setup = Setup::new().timeouts(|t| t.idle = Some(secs(10)));
+        let (client, served) = setup.serve(lines(), move |_conn| PanicsWhenDropped { returns, _conn });
+        tokio::spawn(async move { read_all(&mut { client }).await });
+        let over = served.over().await;
+        assert_eq!((&*over.word, &over.line["error"]), ("handler_panic", "boom"), "returns: {returns}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_decode() {
     panics_alone(Bomb("decode"), silent).await;

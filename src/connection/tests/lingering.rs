@@ -1,5 +1,6 @@
 //! Closing destroys nothing that is owed, and does not wait for a client forever.
 
+use super::raw::socket;
 use super::*;
 
 const MIB: usize = 1024 * 1024;
@@ -110,4 +111,39 @@ async fn the_last_reply_of_an_idle_connection_is_waited_for() {
     });
     assert_eq!(read_all(&mut client).await, b"");
     served.over().await.was("idle", secs(10));
+}
+
+/// Ends when it is told to, or must be cut.
+async fn outlives(cut: bool, mut conn: Connection<Framing>) -> Handled {
+    conn.send("half of the ans").await?;
+    conn.drain().begun().await;
+    if cut { std::future::pending().await } else { Ok(()) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lifetime_cut_off_does_not_look_finished() {
+    for cut in [true, false] {
+        let mut setup = Setup::new().timeouts(|t| t.lifetime = Some(secs(10)));
+        setup.drain_timeout = Some(secs(5));
+        let (script, served) = setup.serve_scripted(lines(), move |conn| outlives(cut, conn));
+        tokio::time::sleep(secs(12)).await;
+        script.input("");
+        served.over().await.was("lifetime", secs(if cut { 15 } else { 12 }));
+        let script = script.lock();
+        assert_eq!((script.shut, script.dropped), (!cut, true));
+    }
+}
+
+#[tokio::test]
+async fn what_a_lifetime_cut_off_is_reset() {
+    for cut in [true, false] {
+        let mut setup = Setup::new().timeouts(|t| t.lifetime = Some(Duration::from_millis(10)));
+        setup.drain_timeout = cut.then_some(Duration::ZERO);
+        let (mut client, stream) = socket().await;
+        let served = setup.serve_over(stream, lines(), move |conn| outlives(cut, conn));
+        let read = client.read_to_end(&mut Vec::new()).await.map_err(|error| error.kind());
+        assert_eq!(read.is_ok(), !cut, "{read:?}");
+        drop(client);
+        assert_eq!(served.word().await, "lifetime");
+    }
 }

@@ -91,3 +91,25 @@ async fn a_reply_that_was_stuck_gives_its_buffer_back() {
     assert_eq!(script.lock().written.len(), 20_000);
     assert_eq!(served.shared.lock().output.capacity(), 0);
 }
+
+// The two largest allocations of an idle connection sit right below a size class of the allocator: see "Where the memory of
+// an idle connection goes" in docs/performance.md.
+
+/// With its header tokio makes 512 of the task's 408. A word more is 640.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn the_task_stays_in_its_size_class() {
+    fn size_of_returned<A, B, F>(_: fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+    let task = size_of_returned(run::<crate::handler::Echo, fn(&crate::handler::Echo) -> Framing>);
+    assert!(task <= 408, "{task}");
+}
+
+/// With the counts of its `Arc` it is 320. A word more is 384.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn what_is_shared_stays_in_its_size_class() {
+    let shared = size_of::<Shared>();
+    assert!(shared <= 304, "{shared}");
+}

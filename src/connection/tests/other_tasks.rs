@@ -189,3 +189,59 @@ async fn a_sender_elsewhere_is_written_while_the_handler_receives() {
     client.shutdown().await.unwrap();
     assert_eq!(served.word().await, "client_closed");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_handlers_return_is_told_at_once_though_the_client_stays() {
+    let setup = Setup::new().limits(|l| l.flush_at = 10).timeouts(|t| t.half_close = Some(secs(1000)));
+    let (told, mut tells) = tokio::sync::mpsc::channel(3);
+    let (script, served) = setup.serve_scripted(lines(), move |conn: Connection<Framing>| {
+        let told = told.clone();
+        async move {
+            let (mut receiver, sender) = conn.split();
+            sender.send(bytes_of(99)).await?;
+            let (sends, flushes) = (sender.clone(), sender);
+            let (sent, flushed) = (told.clone(), told.clone());
+            tokio::spawn(async move { told.send(("recv", receiver.recv().await.map(|_| ()))).await });
+            tokio::spawn(async move { sent.send(("send", sends.send("x").await)).await });
+            tokio::spawn(async move { flushed.send(("flush", flushes.flush().await)).await });
+            settle().await;
+            Ok(())
+        }
+    });
+    script.room(0);
+    for _ in 0..3 {
+        let (end, said) = timeout(FOREVER, tells.recv()).await.expect("nobody is told").unwrap();
+        assert!(matches!(said, Err(ConnectionError::Closed)), "{end}: {said:?}");
+    }
+    // Only the handler took time, and the connection still waits for its client.
+    assert_eq!(served.started.elapsed(), Duration::from_millis(1));
+    script.room(usize::MAX);
+    served.settle().await;
+    assert!(!served.is_over());
+    script.input("");
+    assert_eq!(served.word().await, "handler_done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn senders_that_gave_up_are_not_kept() {
+    let setup = Setup::new().limits(|l| l.flush_at = 10);
+    let (script, served) = setup.serve_scripted(lines(), |conn: Connection<Framing>| async move {
+        let (_receiver, sender) = conn.split();
+        sender.send(bytes_of(99)).await?;
+        for n in 0..100 {
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                timeout(secs(1), async move {
+                    if n % 2 == 0 { sender.send("x").await } else { sender.flush().await }
+                })
+                .await
+            });
+        }
+        std::future::pending().await
+    });
+    script.room(0);
+    served.settle().await;
+    assert_eq!(served.shared.lock().wakers.waiting(), 100);
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(served.shared.lock().wakers.waiting(), 0);
+}

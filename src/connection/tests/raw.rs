@@ -33,6 +33,21 @@ async fn what_was_read_ahead_comes_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_after_its_own_shutdown_is_not_the_clients_reset() {
+    let (mut client, served) = Setup::new().serve(lines(), |conn: Connection<Framing>| async move {
+        let mut raw = conn.into_raw();
+        raw.write_all(b"all").await?;
+        raw.shutdown().await?;
+        let error = raw.write_all(b" and more").await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+        Ok(())
+    });
+    assert_eq!(read_all(&mut client).await, b"all");
+    drop(client);
+    assert_eq!(served.word().await, "handler_done");
+}
+
+#[tokio::test(start_paused = true)]
 async fn gathered_output_that_is_stuck_is_written_first() {
     let (script, served) = Setup::new().serve_scripted(lines(), |mut conn: Connection<Framing>| async move {
         conn.send(bytes_of(99)).await?;
@@ -164,7 +179,7 @@ async fn what_was_read_ahead_is_not_kept() {
 }
 
 /// A real connection, since only such a one has a socket: so no paused clock.
-async fn socket() -> (TcpStream, ByteStream) {
+pub(super) async fn socket() -> (TcpStream, ByteStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (client, server) =
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());

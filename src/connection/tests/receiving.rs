@@ -1,7 +1,8 @@
 //! Input: one frame at a time, bounded, none lost and none invented at the end.
 
+use bytes::{Buf, BytesMut};
 use proptest::prelude::*;
-use tokio_util::codec::{LengthDelimitedCodec, LinesCodec};
+use tokio_util::codec::{Decoder, LengthDelimitedCodec, LinesCodec};
 
 use super::*;
 
@@ -177,5 +178,41 @@ proptest! {
             assert_eq!(String::from_utf8(read_all(&mut client).await).unwrap(), expected);
             assert_eq!(served.word().await, "client_closed");
         });
+    }
+}
+
+/// A frame for each byte: at once, or only after the end of input.
+#[derive(Clone)]
+struct Bytewise {
+    at_once: bool,
+}
+
+impl Decoder for Bytewise {
+    type Item = u8;
+    type Error = std::io::Error;
+
+    fn decode(&mut self, src: &mut BytesMut) -> std::io::Result<Option<u8>> {
+        if self.at_once { self.decode_eof(src) } else { Ok(None) }
+    }
+
+    fn decode_eof(&mut self, src: &mut BytesMut) -> std::io::Result<Option<u8>> {
+        Ok((!src.is_empty()).then(|| src.get_u8()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_number_of_frames_after_the_end_of_input() {
+    for at_once in [false, true] {
+        let (mut client, served) = Setup::new().serve(
+            Bytewise { at_once: false },
+            move |mut conn: Connection<Bytewise>| async move {
+                assert!(conn.recv().await?.is_some());
+                silent(conn.with_codec(Bytewise { at_once })).await
+            },
+        );
+        write(&mut client, bytes_of(1000)).await;
+        client.shutdown().await.unwrap();
+        let over = served.over().await;
+        assert_eq!((&*over.word, &over.line["frames_in"]), ("client_closed", "1000"), "at once: {at_once}");
     }
 }

@@ -1,12 +1,13 @@
-//! A stream that does what the test says, and counts what is asked of it.
+//! A stream that does what the test says, and counts what is asked of it. As a socket does, it charges the task's budget.
 
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop;
 
 /// The test's end of a [`Scripted`] stream.
 #[derive(Clone)]
@@ -17,6 +18,8 @@ pub(in super::super) struct Scripted(Arc<Mutex<State>>);
 
 pub(in super::super) struct State {
     input: VecDeque<io::Result<Vec<u8>>>,
+    /// What every further read brings; empty, they wait.
+    flood: Vec<u8>,
     /// How many bytes it still takes; a write is stuck at 0.
     pub(in super::super) room: usize,
     pub(in super::super) write_error: Option<io::ErrorKind>,
@@ -35,6 +38,7 @@ impl Script {
     pub(in super::super) fn new() -> (Self, Scripted) {
         let state = Arc::new(Mutex::new(State {
             input: VecDeque::new(),
+            flood: Vec::new(),
             room: usize::MAX,
             write_error: None,
             written: Vec::new(),
@@ -59,6 +63,15 @@ impl Script {
 
     pub(in super::super) fn input_error(&self, kind: io::ErrorKind) {
         self.push(Err(kind.into()));
+    }
+
+    /// From now on there is always input, the same at each read; empty, there is none any more.
+    pub(in super::super) fn flood(&self, bytes: impl Into<Vec<u8>>) {
+        let mut state = self.lock();
+        state.flood = bytes.into();
+        if let Some(reader) = state.reader.take() {
+            reader.wake();
+        }
     }
 
     /// From now on it takes `room` bytes and no more.
@@ -87,14 +100,22 @@ impl Script {
 
 impl AsyncRead for Scripted {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let budget = ready!(coop::poll_proceed(cx));
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
         match state.input.pop_front() {
+            None if !state.flood.is_empty() => {
+                let length = state.flood.len().min(buf.remaining());
+                buf.put_slice(&state.flood[..length]);
+            }
             None => {
                 state.reader = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            Some(Err(error)) => return Poll::Ready(Err(error)),
+            Some(Err(error)) => {
+                budget.made_progress();
+                return Poll::Ready(Err(error));
+            }
             Some(Ok(mut bytes)) => {
                 let rest = bytes.split_off(bytes.len().min(buf.remaining()));
                 buf.put_slice(&bytes);
@@ -103,14 +124,17 @@ impl AsyncRead for Scripted {
                 }
             }
         }
+        budget.made_progress();
         Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Scripted {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let budget = ready!(coop::poll_proceed(cx));
         let mut state = self.0.lock().unwrap();
         if let Some(kind) = state.write_error {
+            budget.made_progress();
             return Poll::Ready(Err(kind.into()));
         }
         if state.room == 0 {
@@ -121,6 +145,7 @@ impl AsyncWrite for Scripted {
         state.room -= taken;
         state.written.extend_from_slice(&buf[..taken]);
         state.writes += 1;
+        budget.made_progress();
         Poll::Ready(Ok(taken))
     }
 

@@ -32,6 +32,34 @@ async fn replies_to_requests_that_came_together_leave_together() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_floods_gets_its_replies() {
+    const LINES_PER_REPLY: u64 = 1000;
+    let setup = Setup::new().timeouts(|t| t.write = Some(secs(10)));
+    let (script, served) = setup.serve_scripted(lines(), |mut conn: Connection<Framing>| async move {
+        let mut count = 0;
+        while conn.recv().await?.is_some() {
+            count += 1;
+            if count % LINES_PER_REPLY == 0 {
+                conn.send("ok").await?;
+            }
+        }
+        Ok(())
+    });
+    script.flood("\n".repeat(10_000));
+    // Input never runs out, so it is the budget alone that stops the handler: about once in each of these turns.
+    for _ in 0..50 {
+        tokio::time::advance(secs(1)).await;
+    }
+    assert!(!served.is_over(), "taken for a slow consumer");
+    let owed = served.shared.frames_in() / LINES_PER_REPLY;
+    assert!(owed > 0);
+    assert_eq!(script.lock().written, "ok\n".repeat(usize::try_from(owed).unwrap()).as_bytes());
+    script.flood("");
+    script.input("");
+    assert_eq!(served.word().await, "client_closed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_written_while_nothing_is_sent() {
     let (script, served) = Setup::new().serve_scripted(lines(), silent);
     script.input("a\nb\n");

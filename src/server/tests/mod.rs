@@ -1,5 +1,7 @@
 //! The accept loop, over a scripted socket and over real ones.
 
+mod full;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -12,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::instrument::WithSubscriber;
 
 use super::accept_loop::{AcceptLoop, Entrance};
 use crate::admission::{Admission, Gate};
@@ -103,7 +106,7 @@ impl Setup {
         let listener =
             Listener::new(socket, "test".into(), when_full, Arc::new(Spare::new()), Arc::clone(&heartbeat));
         let accept_loop = AcceptLoop::new(listener, Arc::clone(&self.entrance));
-        (heartbeat, tokio::spawn(accept_loop.run(self.stop.clone())))
+        (heartbeat, tokio::spawn(accept_loop.run(self.stop.clone()).with_current_subscriber()))
     }
 }
 
@@ -180,37 +183,6 @@ async fn beats_whatever_happens_and_ages_where_it_hangs() {
     running.abort();
     tokio::time::sleep(Duration::from_secs(11)).await;
     assert!(!heartbeat.is_healthy() && heartbeat.age() > Duration::from_secs(10));
-}
-
-#[tokio::test(start_paused = true)]
-async fn queue_serves_later() {
-    let (socket, setup) = (Scripted::default(), Setup::new(Some(2), WhenFull::Queue, echo()));
-    setup.accept(socket.clone());
-    let mut clients: Vec<_> = (0..10).map(|_| socket.connect()).collect();
-    for (turn, client) in clients.iter_mut().enumerate() {
-        answers(client).await;
-        settle().await;
-        assert!(setup.listener.inside() <= 2, "{turn}");
-        client.shutdown().await.unwrap();
-        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn close_and_reset_turn_away() {
-    for when_full in [WhenFull::Close, WhenFull::Reset] {
-        let (socket, setup) = (Scripted::default(), Setup::new(Some(1), when_full, echo()));
-        setup.accept(socket.clone());
-        let mut first = socket.connect();
-        answers(&mut first).await;
-        for _ in 0..5 {
-            assert_eq!(socket.connect().read(&mut [0]).await.unwrap(), 0);
-        }
-        answers(&mut first).await;
-        drop(first);
-        setup.server.empty().await;
-        answers(&mut socket.connect()).await;
-    }
 }
 
 /// Counts how many it serves at once.

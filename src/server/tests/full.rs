@@ -1,0 +1,63 @@
+//! What becomes of a peer for whom there is no room.
+
+use tracing::Level;
+
+use super::*;
+use crate::telemetry::capture::Capture;
+
+#[tokio::test(start_paused = true)]
+async fn queue_serves_later() {
+    let (socket, setup) = (Scripted::default(), Setup::new(Some(2), WhenFull::Queue, echo()));
+    setup.accept(socket.clone());
+    let mut clients: Vec<_> = (0..10).map(|_| socket.connect()).collect();
+    for (turn, client) in clients.iter_mut().enumerate() {
+        answers(client).await;
+        settle().await;
+        assert!(setup.listener.inside() <= 2, "{turn}");
+        client.shutdown().await.unwrap();
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_and_reset_turn_away() {
+    for when_full in [WhenFull::Close, WhenFull::Reset] {
+        let (socket, setup) = (Scripted::default(), Setup::new(Some(1), when_full, echo()));
+        setup.accept(socket.clone());
+        let mut first = socket.connect();
+        answers(&mut first).await;
+        for _ in 0..5 {
+            assert_eq!(socket.connect().read(&mut [0]).await.unwrap(), 0);
+        }
+        answers(&mut first).await;
+        drop(first);
+        setup.server.empty().await;
+        answers(&mut socket.connect()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_that_were_left_out_of_the_log_are_told_once() {
+    const PEERS: u64 = 100;
+    let log = Capture::new();
+    async {
+        let (socket, setup) = (Scripted::default(), Setup::new(Some(1), WhenFull::Close, echo()));
+        setup.accept(socket.clone());
+        let mut first = socket.connect();
+        answers(&mut first).await;
+        for _ in 0..PEERS {
+            assert_eq!(socket.connect().read(&mut [0]).await.unwrap(), 0);
+        }
+        assert_eq!(log.count(Level::WARN, "further peers found no room"), 0);
+        // Nobody comes any more; the loop's tick alone goes on.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    .with_subscriber(log.dispatch())
+    .await;
+    let mut lines = log.lines();
+    let rest = lines.pop().unwrap();
+    let told = u64::try_from(lines.len()).unwrap();
+    assert_eq!((&rest["message"], &rest["listener"]), ("further peers found no room", "test"));
+    assert_eq!(rest["suppressed"].parse(), Ok(PEERS - told));
+    assert_eq!(log.count(Level::WARN, "further peers found no room"), 1);
+}
