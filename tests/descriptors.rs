@@ -168,7 +168,7 @@ async fn auto_never_runs_out() {
     let mut service = Service::with_descriptors(DESCRIPTORS, &echo("\"auto\"", "queue")).await;
     let mut peers = Peers::come(service.address).await;
     peers.met(Met::Answer, AUTO).await;
-    service.logged("no room for another connection").await;
+    service.logged("full: further peers wait in the backlog").await;
     let busy = busy(&service).await;
     assert!(busy < 0.2, "{busy:.2} of a processor for waiting");
     assert!(peers.met.is_empty(), "more than {AUTO} at once");

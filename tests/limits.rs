@@ -65,8 +65,7 @@ on_both_runtimes! {
             client.send(format!("client {n}")).await;
             clients.push(client);
         }
-        let refusal = logged("queue", "no room").await;
-        assert_eq!([&refusal["limit"], &refusal["when_full"]], ["limits.connections", "queue"]);
+        assert_eq!(&logged("queue", "peers wait in the backlog").await["limit"], "limits.connections");
         assert_eq!(server.connections(), 2);
         // Each makes room for the next but one.
         for (n, mut client) in clients.into_iter().enumerate() {
@@ -119,8 +118,8 @@ on_both_runtimes! {
         Client::connect(close).await.expect_end().await;
         let mut waits = Client::connect(queue).await;
         waits.send("waits").await;
-        for name in ["spanned-close", "spanned-queue"] {
-            assert_eq!(&logged(name, "no room").await["limit"], "server.max_connections");
+        for (name, message) in [("spanned-close", "no room"), ("spanned-queue", "peers wait in the backlog")] {
+            assert_eq!(&logged(name, message).await["limit"], "server.max_connections");
         }
         assert_eq!(server.connections(), 2);
         drop(one);
