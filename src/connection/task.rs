@@ -205,9 +205,12 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
     }
 }
 
-/// Writes outside the task's budget, which a handler may have used up: what is stuck then is stuck because the client takes
-/// no more, and for no other reason.
+/// Writes, outside the task's budget where the handler has used that up: otherwise the output of one that always does would
+/// never leave, and its client be taken for one that does not read.
 fn write(cx: &mut Context<'_>, core: &mut Core) -> io::Result<Written> {
+    if coop::has_budget_remaining() {
+        return core.poll_write(cx);
+    }
     match pin!(coop::unconstrained(poll_fn(|cx| Poll::Ready(core.poll_write(cx))))).poll(cx) {
         Poll::Ready(written) => written,
         Poll::Pending => Ok(Written::Stuck),
