@@ -33,7 +33,6 @@ pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, e
         }
     }
     let mut core = shared.lock();
-    core.wakers.wake_all();
     core.output = BytesMut::new();
     core.wakers.forget_task();
     // What was cut off must not look as if it had finished.

@@ -1,7 +1,7 @@
 //! The connections that are alive.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::end::EndReason;
@@ -15,6 +15,7 @@ const SHARDS: usize = 16;
 pub(crate) struct Registry {
     shards: [Mutex<HashMap<u64, Arc<Shared>>>; SHARDS],
     draining: AtomicBool,
+    aborted: AtomicUsize,
 }
 
 /// A connection that was let in: its place in the registry and its permits, given back on drop, whichever way its task
@@ -28,7 +29,7 @@ pub(crate) struct Admitted {
 
 impl Registry {
     pub(crate) fn new() -> Self {
-        Self { shards: Default::default(), draining: AtomicBool::new(false) }
+        Self { shards: Default::default(), draining: AtomicBool::new(false), aborted: AtomicUsize::new(0) }
     }
 
     /// Enters a connection. One that comes after the drain began is told so at once.
@@ -48,11 +49,16 @@ impl Registry {
         self.for_each(|shared| shared.begin_drain(EndReason::Drained));
     }
 
-    /// Cuts every connection off. Returns how many still owed something.
+    /// Cuts every connection off. Returns how many owed something and had not been cut off before.
     pub(crate) fn abort(&self) -> usize {
-        let mut aborted = 0;
-        self.for_each(|shared| aborted += usize::from(shared.abort(EndReason::DrainAborted)));
-        aborted
+        let before = self.aborted();
+        self.for_each(|shared| shared.abort(EndReason::DrainAborted, &self.aborted));
+        self.aborted() - before
+    }
+
+    /// How many connections owed something when they were cut off, all in all.
+    pub(crate) fn aborted(&self) -> usize {
+        self.aborted.load(Ordering::Acquire)
     }
 
     fn for_each(&self, mut visit: impl FnMut(&Shared)) {

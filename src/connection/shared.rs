@@ -6,7 +6,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -184,15 +184,17 @@ impl Shared {
         self.drain_begun.notify_waiters();
     }
 
-    /// Ends the connection now, for `reason`. Returns whether something was cut off: its handler, or a reply that was not
+    /// Ends the connection now, for `reason`. Counts it if something is cut off: its handler, or a reply that was not
     /// written yet.
-    pub(crate) fn abort(&self, reason: EndReason) -> bool {
+    pub(crate) fn abort(&self, reason: EndReason, cut_off: &AtomicUsize) {
         let mut core = self.lock();
-        let owed = !core.lingering && !core.aborted;
+        if !core.lingering && !core.aborted {
+            // Under the lock: its task, which makes the place free, cannot be faster than the count.
+            cut_off.fetch_add(1, Ordering::AcqRel);
+        }
         core.aborted = true;
         core.end(reason);
         core.wakers.wake_all();
-        owed
     }
 }
 

@@ -90,8 +90,8 @@ async fn take_layers_off(shared: &Shared) -> Option<Box<Outcome>> {
     .await
 }
 
-/// How often a handler that waited for room is polled again at once, before other connections have their turn: writing is
-/// not charged to the task's budget.
+/// How often a handler that waited for room is polled again at once, before other connections have their turn: writing goes
+/// on when the task's budget is used up, so that does not end it.
 const ROUNDS: u32 = 32;
 
 /// Polls the handler until it returns or the connection ends.
@@ -127,7 +127,7 @@ impl<F: Future<Output = Result<(), HandlerError>>> Future for Serve<'_, F> {
                     this.shared.begin_drain(EndReason::Lifetime);
                 }
                 Next::Over => {
-                    core.wakers.wake_all();
+                    core.wakers.wake_waiters();
                     drop(core);
                     // One more poll: a handler that waits in `recv` or `send` learns the reason and may still tidy up. One
                     // that waits for something else is dropped where it waits.

@@ -2,7 +2,6 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
@@ -68,7 +67,7 @@ async fn run(server: &Running) -> Shutdown {
         () = until(server.drain_timeout.and_then(|limit| draining.checked_add(limit))) => cut(server).await,
         () = server.abort.cancelled() => cut(server).await,
     }
-    let aborted = server.aborted.load(Ordering::Acquire);
+    let aborted = server.registry.aborted();
     let ended = if aborted == 0 { Shutdown::Drained } else { Shutdown::TimedOut { aborted } };
     server.ended.send_if_modified(|told| told.is_none() && told.replace(ended).is_none());
     server.ended.borrow().unwrap_or(ended)
@@ -79,7 +78,7 @@ async fn run(server: &Running) -> Shutdown {
 async fn cut(server: &Running) {
     // Again, as the accept loops may not have ended: whoever enters from now on is drained too.
     server.registry.begin_drain();
-    server.aborted.fetch_add(server.registry.abort(), Ordering::AcqRel);
+    server.registry.abort();
     let _ = timeout(CUT_GRACE, server.connections.empty()).await;
 }
 

@@ -14,7 +14,6 @@ mod tests;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -49,8 +48,6 @@ struct Running {
     abort: CancellationToken,
     /// When a shutdown was asked for: from then on the server is not ready any more.
     stopping: OnceLock<Instant>,
-    /// Connections that were cut off.
-    aborted: AtomicUsize,
     lame_duck: Duration,
     drain_timeout: Option<Duration>,
     ended: watch::Sender<Option<Shutdown>>,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -132,7 +132,6 @@ fn serve(config: &Config, bound: Vec<Bound>, addresses: usize) -> Server {
         stop,
         abort: CancellationToken::new(),
         stopping: OnceLock::new(),
-        aborted: AtomicUsize::new(0),
         lame_duck: config.server.lame_duck,
         drain_timeout: config.server.drain_timeout,
         ended: watch::Sender::new(None),
