@@ -90,7 +90,7 @@ struct Readme;
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pub use crate::codec::{Codec, Framing};
-pub use crate::config::{NoOptions, Overrides, Problem, Problems, Size, Timeout};
+pub use crate::config::{FilePath, NoOptions, Overrides, Problem, Problems, Size, Timeout};
 pub use crate::connection::{
     Connection, ConnectionError, Drain, EndReason, Info, RawStream, Receiver, Sender, TrySendError,
 };

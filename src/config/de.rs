@@ -13,7 +13,9 @@ use serde::forward_to_deserialize_any;
 
 use super::fault::Faults;
 use super::refusal::{Keys, Refusal};
+use super::source::Sources;
 use super::tree::{Entry, Node, Value};
+use super::value::FilePath;
 
 /// What could be read of a tree.
 pub(super) struct Salvage<T> {
@@ -29,7 +31,8 @@ pub(super) struct Salvage<T> {
 pub(super) fn salvage<T: DeserializeOwned>(root: &mut Node, keys: Keys, faults: &mut Faults) -> Salvage<T> {
     // Each fault costs one more reading, and beyond so many they are not kept.
     for round in 0..=Faults::MOST {
-        let refusal = match T::deserialize(&*root) {
+        let reader = Reader { node: root, sources: &faults.sources };
+        let refusal = match T::deserialize(reader) {
             Ok(read) => {
                 return Salvage { read: Some(read), whole: round == 0 };
             }
@@ -45,21 +48,35 @@ pub(super) fn salvage<T: DeserializeOwned>(root: &mut Node, keys: Keys, faults: 
     Salvage { read: None, whole: false }
 }
 
-impl<'de> Deserializer<'de> for &'de Node {
+/// A node to be read, and the texts that it is from.
+#[derive(Clone, Copy)]
+struct Reader<'de> {
+    node: &'de Node,
+    sources: &'de Sources,
+}
+
+impl<'de> Reader<'de> {
+    fn of(self, node: &'de Node) -> Self {
+        Self { node, ..self }
+    }
+}
+
+impl<'de> Deserializer<'de> for Reader<'de> {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        match &self.value {
+        match &self.node.value {
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Integer(number) => visitor.visit_i64(*number),
             Value::Float(number) => visitor.visit_f64(*number),
             Value::Boolean(flag) => visitor.visit_bool(*flag),
-            Value::List(items) => visitor.visit_seq(Items { items: items.iter().enumerate() }),
+            Value::List(items) => visitor.visit_seq(Items { items: items.iter().enumerate(), reader: self }),
             Value::Table(table) => {
-                visitor.visit_map(Entries { entries: table.entries.iter().enumerate(), value: None })
+                let entries = table.entries.iter().enumerate();
+                visitor.visit_map(Entries { entries, value: None, reader: self })
             }
             Value::Date | Value::Faulty => {
-                Err(Refusal::invalid_type(Unexpected::Other(self.describe()), &visitor))
+                Err(Refusal::invalid_type(Unexpected::Other(self.node.describe()), &visitor))
             }
         }
     }
@@ -70,10 +87,15 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        visitor.visit_newtype_struct(self)
+        match &self.node.value {
+            Value::String(path) if name == FilePath::MARK => {
+                visitor.visit_string(self.sources.locate(path, &self.node.span))
+            }
+            _ => visitor.visit_newtype_struct(self),
+        }
     }
 
     // A derived struct would take a list for its fields in order, and call itself by its name in Rust.
@@ -87,16 +109,16 @@ impl<'de> Deserializer<'de> for &'de Node {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        match self.value {
+        match self.node.value {
             Value::Table(_) => self.deserialize_any(visitor),
-            _ => Err(Refusal::expected("a table", self.describe())),
+            _ => Err(Refusal::expected("a table", self.node.describe())),
         }
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        match self.value {
+        match self.node.value {
             Value::List(_) => self.deserialize_any(visitor),
-            _ => Err(Refusal::expected("a list", self.describe())),
+            _ => Err(Refusal::expected("a list", self.node.describe())),
         }
     }
 
@@ -106,13 +128,13 @@ impl<'de> Deserializer<'de> for &'de Node {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        match &self.value {
+        match &self.node.value {
             Value::String(text) => visitor.visit_enum(BorrowedStrDeserializer::new(text)),
             Value::Table(table) => match table.entries.as_slice() {
-                [entry] => visitor.visit_enum(Variant { entry }),
+                [entry] => visitor.visit_enum(Variant { entry, reader: self }),
                 _ => Err(Refusal::expected("a table with one key", "a table with more or none")),
             },
-            _ => Err(Refusal::expected(format!("one of `{}`", variants.join("`, `")), self.describe())),
+            _ => Err(Refusal::expected(format!("one of `{}`", variants.join("`, `")), self.node.describe())),
         }
     }
 
@@ -122,7 +144,7 @@ impl<'de> Deserializer<'de> for &'de Node {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Refusal> for &'de Node {
+impl<'de> IntoDeserializer<'de, Refusal> for Reader<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -134,6 +156,7 @@ impl<'de> IntoDeserializer<'de, Refusal> for &'de Node {
 struct Entries<'de, I> {
     entries: I,
     value: Option<(usize, &'de Node)>,
+    reader: Reader<'de>,
 }
 
 impl<'de, I: Iterator<Item = (usize, &'de Entry)>> MapAccess<'de> for Entries<'de, I> {
@@ -152,23 +175,24 @@ impl<'de, I: Iterator<Item = (usize, &'de Entry)>> MapAccess<'de> for Entries<'d
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Refusal> {
         let (index, node) =
             self.value.take().ok_or_else(|| Refusal::custom("a value was asked for before its key"))?;
-        seed.deserialize(node).map_err(|refusal| refusal.inside(index, &node.span))
+        seed.deserialize(self.reader.of(node)).map_err(|refusal| refusal.inside(index, &node.span))
     }
 }
 
 /// The items of a list that are not faulty.
-struct Items<I> {
+struct Items<'de, I> {
     items: I,
+    reader: Reader<'de>,
 }
 
-impl<'de, I: Iterator<Item = (usize, &'de Node)>> SeqAccess<'de> for Items<I> {
+impl<'de, I: Iterator<Item = (usize, &'de Node)>> SeqAccess<'de> for Items<'de, I> {
     type Error = Refusal;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Refusal> {
         let Some((index, node)) = self.items.find(|(_, node)| !node.is_faulty()) else {
             return Ok(None);
         };
-        seed.deserialize(node).map(Some).map_err(|refusal| refusal.inside(index, &node.span))
+        seed.deserialize(self.reader.of(node)).map(Some).map_err(|refusal| refusal.inside(index, &node.span))
     }
 }
 
@@ -176,6 +200,7 @@ impl<'de, I: Iterator<Item = (usize, &'de Node)>> SeqAccess<'de> for Items<I> {
 #[derive(Clone, Copy)]
 struct Variant<'de> {
     entry: &'de Entry,
+    reader: Reader<'de>,
 }
 
 impl<'de> EnumAccess<'de> for Variant<'de> {
@@ -198,12 +223,12 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Refusal> {
         let node = &self.entry.node;
-        seed.deserialize(node).map_err(|refusal| refusal.inside(0, &node.span))
+        seed.deserialize(self.reader.of(node)).map_err(|refusal| refusal.inside(0, &node.span))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _length: usize, visitor: V) -> Result<V::Value, Refusal> {
         let node = &self.entry.node;
-        node.deserialize_seq(visitor).map_err(|refusal| refusal.inside(0, &node.span))
+        self.reader.of(node).deserialize_seq(visitor).map_err(|refusal| refusal.inside(0, &node.span))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -212,6 +237,6 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
         visitor: V,
     ) -> Result<V::Value, Refusal> {
         let node = &self.entry.node;
-        node.deserialize_map(visitor).map_err(|refusal| refusal.inside(0, &node.span))
+        self.reader.of(node).deserialize_map(visitor).map_err(|refusal| refusal.inside(0, &node.span))
     }
 }

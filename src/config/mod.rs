@@ -55,7 +55,7 @@ pub use self::problem::{Problem, Problems};
 use self::refusal::Keys;
 use self::source::Origin;
 use self::tree::{Node, Value};
-pub use self::value::{Size, Timeout};
+pub use self::value::{FilePath, Size, Timeout};
 
 /// Reads the text of a `server.toml`; `origin` is what messages call it.
 ///

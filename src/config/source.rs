@@ -4,6 +4,7 @@
 //! in it, and a tree that was merged from several of them needs nothing else to point at any of its parts.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::printable::printable;
@@ -30,6 +31,20 @@ impl Sources {
     pub(crate) fn find(&self, offset: usize) -> Option<&Arc<Source>> {
         let after = self.list.partition_point(|source| source.base <= offset);
         self.list.get(after.checked_sub(1)?)
+    }
+
+    /// A path of a file as the program can open it: one that is relative is relative to the file that it is written in, or
+    /// to the working directory where it is from the command line or the environment.
+    pub(crate) fn locate(&self, path: &str, written: &Span) -> String {
+        match self.find(written.start).map(|source| &source.origin) {
+            // An empty path stays one, to be refused.
+            Some(Origin::File(file)) if !path.is_empty() => {
+                let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+                // The file's name was a string, and so is the path.
+                folder.join(path).to_string_lossy().into_owned()
+            }
+            _ => path.to_owned(),
+        }
     }
 
     /// The line that a span begins in, and the offset at which it begins.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::config::{Choice, Faults, NoOptions, Overrides, Size, read};
+use crate::config::{Choice, Faults, FilePath, NoOptions, Overrides, Size, read};
 
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,4 +103,46 @@ fn what_has_no_options_refuses_any() {
             "server.toml:4:28: unknown option `mark` (there is no option here)",
         ]
     );
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reads {
+    file: Option<FilePath>,
+}
+
+#[test]
+fn a_relative_path_is_relative_to_where_it_is_written() {
+    let table = [
+        ("/etc/terima/server.toml", "quotes.txt", None, "/etc/terima/quotes.txt"),
+        ("/etc/terima/server.toml", "/srv/quotes.txt", None, "/srv/quotes.txt"),
+        ("config/server.toml", "../quotes.txt", None, "config/../quotes.txt"),
+        ("server.toml", "quotes.txt", None, "quotes.txt"),
+        ("/etc/terima/server.toml", "quotes.txt", Some("mine.txt"), "mine.txt"),
+    ];
+    for (origin, written, set, expected) in table {
+        let text = format!(
+            "[[listener]]\nname = \"x\"\naddress = \"127.0.0.1:7\"\nhandler = {{ type = \"y\", file = '{written}' }}\n"
+        );
+        let overrides = Overrides::default();
+        let overrides = match set {
+            Some(path) => overrides.set(&format!("listener.x.handler.file={path}")),
+            None => overrides,
+        };
+        let (config, mut faults) = read(origin, &text, &overrides);
+        let options: Reads = config.listeners[0].handler.options.read(&mut faults).unwrap();
+        assert_eq!(options.file.unwrap().as_path(), std::path::Path::new(expected), "{origin}, {written}");
+    }
+}
+
+#[test]
+fn a_path_is_a_string_that_is_not_empty() {
+    for (value, message) in
+        [("\"\"", "a path must not be empty"), ("7", "expected the path of a file, found the number `7`")]
+    {
+        let (choice, mut faults) = handler(&format!("{{ type = \"y\", file = {value} }}"));
+        assert!(choice.options.read::<Reads>(&mut faults).is_none());
+        let said = said(faults);
+        assert!(said.len() == 1 && said[0].contains(message), "{said:?}");
+    }
 }

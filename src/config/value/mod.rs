@@ -4,6 +4,7 @@ mod address;
 mod count;
 mod duration;
 mod name;
+mod path;
 mod percent;
 mod size;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub(super) use address::Addresses;
 pub(super) use count::{Connections, ProcessConnections, Workers};
 pub use duration::Timeout;
 pub(super) use name::Name;
+pub use path::FilePath;
 pub(super) use percent::Percent;
 pub use size::Size;
 
