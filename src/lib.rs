@@ -95,5 +95,5 @@ pub use crate::connection::{
     Connection, ConnectionError, Drain, EndReason, Info, RawStream, Receiver, Sender, TrySendError,
 };
 pub use crate::handler::{Handler, HandlerError, HandlerFn, handler_fn};
-pub use crate::listener::{Address, Client, Local, Peer};
+pub use crate::listener::{Address, Client, Credentials, ListenAddress, Local, Peer};
 pub use crate::server::{Builder, ListenerStatus, Ready, Server, Shutdown, StartError};

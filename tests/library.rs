@@ -10,7 +10,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::Deserialize;
 use terima::codec::FrameError;
 use terima::{
-    BoxError, Builder, Connection, Framing, Handler, HandlerError, NoOptions, Server, StartError, handler_fn,
+    BoxError, Builder, Connection, Framing, Handler, HandlerError, ListenAddress, NoOptions, Server,
+    StartError, handler_fn,
 };
 use tokio_util::codec::{Decoder, Encoder, LinesCodec};
 
@@ -315,7 +316,9 @@ on_both_runtimes! {
         }
         let status = server.listeners();
         assert_eq!(status.iter().map(|listener| listener.name.as_str()).collect::<Vec<_>>(), ["one", "two"]);
-        assert_eq!([&status[0].addresses, &status[1].addresses], [&one, &two]);
+        for (status, addresses) in status.iter().zip([&one, &two]) {
+            assert_eq!(status.addresses, addresses.iter().copied().map(ListenAddress::Tcp).collect::<Vec<_>>());
+        }
         assert_eq!((status[0].connections, server.connections() >= 1), (1, true));
         for listener in status {
             assert!(listener.healthy && !listener.paused, "{listener:?}");
@@ -336,7 +339,7 @@ on_both_runtimes! {
         let Err(StartError::Bind { listener, address, source }) = builder().parse(&text).unwrap().start().await else {
             panic!("it starts, or fails in another way");
         };
-        assert_eq!((listener.as_str(), address), ("x", taken_at));
+        assert_eq!((listener.as_str(), address), ("x", ListenAddress::Tcp(taken_at)));
         assert_eq!(source.kind(), std::io::ErrorKind::AddrInUse);
 
         // The one that was bound before it is free again.

@@ -5,13 +5,33 @@ use std::net::{IpAddr, SocketAddr};
 
 use listeners::{Listener, Process, Protocol, SocketState};
 
+use crate::ListenAddress;
 use crate::platform;
 use crate::telemetry::escape::Escaped;
 
 /// One message: which listener, where, why, and what to do about it if that is known.
-pub(super) fn explain(listener: &str, address: SocketAddr, error: &io::Error) -> String {
-    let reason = match error.kind() {
+pub(super) fn explain(listener: &str, address: &ListenAddress, error: &io::Error) -> String {
+    let reason = match address {
+        ListenAddress::Tcp(address) => tcp(*address, error),
+        ListenAddress::Unix(_) | ListenAddress::Abstract(_) => unix(error),
+    };
+    format!("listener `{listener}` can't listen on {address}: {reason}")
+}
+
+/// The same, of a name that can't be looked up.
+pub(super) fn unknown_name(listener: &str, name: &str, error: &io::Error) -> String {
+    format!(
+        "listener `{listener}` can't listen on {name}: the name is not known: {error}\n  help: name one that this machine \
+         can look up, or an address"
+    )
+}
+
+fn tcp(address: SocketAddr, error: &io::Error) -> String {
+    match error.kind() {
         ErrorKind::AddrInUse => match holder(address) {
+            Some(Process { pid, .. }) if pid == std::process::id() => {
+                "another address of this configuration is the same one".to_owned()
+            }
             Some(Process { name, pid, .. }) => {
                 format!("address already in use, held by {} (process {pid})", Escaped(&name))
             }
@@ -19,12 +39,29 @@ pub(super) fn explain(listener: &str, address: SocketAddr, error: &io::Error) ->
         },
         ErrorKind::PermissionDenied => format!("permission denied\n  help: {}", platform::PERMISSION_REMEDY),
         ErrorKind::AddrNotAvailable => format!(
-            "this machine has no such address\n  help: name one of its own, or {} for all of them",
+            "this machine has no such address\n  help: name one of its own, {} for all of them, or set socket.freebind \
+             if it will have it later",
             SocketAddr::new(unspecified(address), address.port())
         ),
         _ => error.to_string(),
-    };
-    format!("listener `{listener}` can't listen on {address}: {reason}")
+    }
+}
+
+fn unix(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => "somebody listens there already".to_owned(),
+        ErrorKind::AlreadyExists => {
+            format!("{error}\n  help: remove it if nobody needs it, or choose another path")
+        }
+        ErrorKind::NotFound => "there is no such folder\n  help: make it, or choose another".to_owned(),
+        ErrorKind::PermissionDenied => {
+            format!(
+                "{error}\n  help: the folder must be writable for the user that starts terima, as must be a socket that is \
+                     there already; only root can give socket.owner and socket.group away"
+            )
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// The process that keeps `address` from being bound, if the system tells: it may belong to another user.
@@ -62,12 +99,12 @@ mod tests {
             (ErrorKind::PermissionDenied, "permission denied\n  help: "),
             (
                 ErrorKind::AddrNotAvailable,
-                "this machine has no such address\n  help: name one of its own, or 0.0.0.0:27015",
+                "this machine has no such address\n  help: name one of its own, 0.0.0.0:27015 for all of them, or set socket.freebind ",
             ),
             (ErrorKind::OutOfMemory, "out of memory"),
         ];
         for (kind, reason) in table {
-            let message = explain("echo", ADDRESS, &kind.into());
+            let message = explain("echo", &ListenAddress::Tcp(ADDRESS), &kind.into());
             let expected = format!("listener `echo` can't listen on 127.0.0.1:27015: {reason}");
             assert!(message.starts_with(&expected), "{message}");
         }
@@ -75,12 +112,26 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_holder_of_a_port_is_named() {
+    fn the_holder_of_a_port_is_known() {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
-        let message = explain("echo", held.local_addr().unwrap(), &ErrorKind::AddrInUse.into());
-        let process = format!("(process {})", std::process::id());
-        assert!(message.contains(": address already in use, held by "), "{message}");
-        assert!(message.ends_with(&process), "{message}");
+        let address = held.local_addr().unwrap();
+        assert_eq!(holder(address).unwrap().pid, std::process::id());
+        let message = explain("echo", &ListenAddress::Tcp(address), &ErrorKind::AddrInUse.into());
+        assert!(message.ends_with(": another address of this configuration is the same one"), "{message}");
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_a_unix_socket_is_told() {
+        let address = ListenAddress::Unix("/run/echo.sock".into());
+        for (kind, reason) in [
+            (ErrorKind::AddrInUse, "somebody listens there already"),
+            (ErrorKind::NotFound, "there is no such folder\n  help: "),
+            (ErrorKind::PermissionDenied, "permission denied\n  help: "),
+        ] {
+            let message = explain("echo", &address, &kind.into());
+            let expected = format!("listener `echo` can't listen on unix:/run/echo.sock: {reason}");
+            assert!(message.starts_with(&expected), "{message}");
+        }
     }
 
     #[test]

@@ -5,18 +5,27 @@ use std::io::{self, ErrorKind, Write};
 
 use crate::Builder;
 use crate::config::meant::{
-    Config, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections, ServerConfig, Timeouts,
+    Config, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections, ServerConfig, SocketOptions,
+    Timeouts,
 };
+
+use crate::telemetry::log;
 
 use super::args::Source;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::load::load;
 use super::notation::{limit, percentage, size, timeout};
+use super::run::identity;
 
 /// Loads the configuration and tells what it means; binds nothing.
 pub(super) fn check(builder: Builder, source: &Source) -> Result<Exit, Failure> {
     let ready = load(builder, source)?;
+    identity(ready.config())?;
+    for warning in ready.warnings() {
+        // If nobody can read it, the configuration is as good without.
+        let _ = writeln!(io::stderr(), "{}\n", warning.render(log::colour(&io::stderr())));
+    }
     let summary = Summary(ready.config()).to_string();
     let mut out = io::stdout().lock();
     match writeln!(out, "{}: no problems\n\n{summary}", source.file.display()).and_then(|()| out.flush()) {
@@ -48,14 +57,23 @@ impl Display for Summary<'_> {
 type Row = (&'static str, String);
 
 fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result {
-    let ListenerConfig { name, addresses, codec, handler, limits: most, timeouts: deadlines } = config;
+    let ListenerConfig {
+        name,
+        addresses,
+        codec,
+        handler,
+        socket: options,
+        limits: most,
+        timeouts: deadlines,
+    } = config;
     writeln!(f, "listener {name}")?;
     for address in addresses {
-        let note = if address.port() == 0 { "  (any free port)" } else { "" };
+        let note = if address.port() == Some(0) { "  (any free port)" } else { "" };
         row(f, "address", &format!("{address}{note}"))?;
     }
     row(f, "codec", codec.as_ref().map_or("the handler's own", |codec| &codec.name))?;
     row(f, "handler", &handler.name)?;
+    table(f, socket(options), socket(&SocketOptions::default()))?;
     table(f, limits(most), limits(&Limits::default()))?;
     table(f, timeouts(deadlines), timeouts(&Timeouts::default()))
 }
@@ -75,8 +93,9 @@ fn row(f: &mut fmt::Formatter<'_>, key: &str, value: &str) -> fmt::Result {
     writeln!(f, "  {key:<24}  {value}")
 }
 
-fn server(config: &ServerConfig) -> [Row; 4] {
-    let ServerConfig { workers, max_connections, lame_duck, drain_timeout } = config;
+fn server(config: &ServerConfig) -> [Row; 6] {
+    let ServerConfig { workers, max_connections, lame_duck, drain_timeout, user, group } = config;
+    let stays = |name: &Option<String>| name.clone().unwrap_or_else(|| "stays".to_owned());
     let max_connections = match max_connections {
         MaxConnections::Auto => "auto".to_owned(),
         MaxConnections::Unlimited => limit(None),
@@ -87,6 +106,8 @@ fn server(config: &ServerConfig) -> [Row; 4] {
         ("server.max_connections", max_connections),
         ("server.lame_duck", timeout((!lame_duck.is_zero()).then_some(*lame_duck))),
         ("server.drain_timeout", timeout(*drain_timeout)),
+        ("server.user", stays(user)),
+        ("server.group", stays(group)),
     ]
 }
 
@@ -97,6 +118,30 @@ fn log(config: &LogConfig) -> [Row; 3] {
         LogFormat::Json => "json",
     };
     [("log.level", level.clone()), ("log.format", format.to_owned()), ("log.access", access.to_string())]
+}
+
+fn socket(config: &SocketOptions) -> [Row; 13] {
+    let SocketOptions {
+        backlog, nodelay, keepalive, reuse_port, only_v6, send_buffer, receive_buffer, ..
+    } = config;
+    let SocketOptions { fast_open, defer_accept, freebind, mode, owner, group, .. } = config;
+    let buffer = |bytes: &Option<usize>| bytes.map_or_else(|| "auto".to_owned(), size);
+    let account = |name: &Option<String>| name.clone().unwrap_or_else(|| "the process's".to_owned());
+    [
+        ("socket.backlog", backlog.to_string()),
+        ("socket.nodelay", nodelay.to_string()),
+        ("socket.keepalive", timeout(*keepalive)),
+        ("socket.reuse_port", reuse_port.to_string()),
+        ("socket.only_v6", only_v6.map_or_else(|| "auto".to_owned(), |only| only.to_string())),
+        ("socket.send_buffer", buffer(send_buffer)),
+        ("socket.receive_buffer", buffer(receive_buffer)),
+        ("socket.fast_open", fast_open.map_or_else(|| "off".to_owned(), |queue| queue.to_string())),
+        ("socket.defer_accept", timeout(*defer_accept)),
+        ("socket.freebind", freebind.to_string()),
+        ("socket.mode", format!("{mode:04o}")),
+        ("socket.owner", account(owner)),
+        ("socket.group", account(group)),
+    ]
 }
 
 fn limits(config: &Limits) -> [Row; 5] {

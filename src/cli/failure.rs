@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use crate::telemetry::log::{self, LogError};
 use crate::{Problems, StartError};
 
+use crate::platform::IdentityError;
+
 use super::bind;
 use super::exit::Exit;
 
@@ -66,11 +68,20 @@ impl From<LogError> for Failure {
     }
 }
 
+impl From<IdentityError> for Failure {
+    fn from(error: IdentityError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Bind { listener, address, source } => {
-                Self::NotBound(bind::explain(&listener, address, &source))
+                Self::NotBound(bind::explain(&listener, &address, &source))
+            }
+            StartError::Resolve { listener, name, source } => {
+                Self::NotBound(bind::unknown_name(&listener, &name, &source))
             }
         }
     }

@@ -8,7 +8,9 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 use tracing::{debug, info, warn};
 
-use crate::platform::{self, Signals};
+use crate::config::Config;
+use crate::platform::{self, Identity, Signals};
+use crate::server::Bound;
 use crate::telemetry::{log, panics};
 use crate::{Builder, Ready, Server, Shutdown};
 
@@ -26,6 +28,7 @@ pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
     let control = Control::new()?;
     let ready = load(builder, source)?;
     let config = ready.config();
+    let identity = identity(config)?;
 
     let _log = log::init(&config.log)?;
     panics::report();
@@ -34,10 +37,27 @@ pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
         debug!(before = limit.before, now = limit.now, "descriptor limit");
     }
 
-    let workers = Workers::start(threads(config.server.workers)).context("can't start the workers")?;
-    let ended = control.run(ready, &workers);
+    for warning in ready.warnings() {
+        warn!("{warning}");
+    }
+
+    let threads = threads(config.server.workers);
+    let bound = control.bind(ready)?;
+    // After everything that root is needed for, and before the first task that a client can have a say in.
+    if let Some(identity) = identity {
+        identity.assume()?;
+    }
+    let workers = Workers::start(threads).context("can't start the workers")?;
+    let ended = control.run(bound, &workers);
     workers.end();
     ended
+}
+
+/// Whom `server.user` and `server.group` want the process to be; looked up while it can still be told before anything is
+/// bound.
+pub(super) fn identity(config: &Config) -> Result<Option<Identity>, Failure> {
+    let (user, group) = (config.server.user.as_deref(), config.server.group.as_deref());
+    Ok(Identity::look_up(user, group)?)
 }
 
 /// What was asked for, else one a core.
@@ -68,10 +88,14 @@ impl Control {
         Ok(Self { runtime, signals })
     }
 
-    fn run(self, ready: Ready, workers: &Workers) -> Result<Exit, Failure> {
+    fn bind(&self, ready: Ready) -> Result<Bound, Failure> {
+        Ok(self.runtime.block_on(ready.bind())?)
+    }
+
+    fn run(self, bound: Bound, workers: &Workers) -> Result<Exit, Failure> {
         let Self { runtime, mut signals } = self;
         runtime.block_on(async {
-            let server = workers.spawn(ready.start()).await.context("the start failed")??;
+            let server = workers.spawn(async { bound.serve() }).await.context("the start failed")??;
             announce(&server);
             Ok(end(&server, &mut signals).await)
         })

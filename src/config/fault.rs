@@ -1,5 +1,7 @@
 //! Collects what is wrong, so that all of it is said at once.
 
+use std::mem;
+
 use super::printable::printable;
 use super::problem::{Problem, Problems};
 use super::source::{Origin, Sources, Span};
@@ -15,6 +17,8 @@ pub(crate) struct Faults {
     headless: bool,
     /// Whether there are more than are kept.
     more: bool,
+    /// What is odd, but not wrong.
+    warnings: Vec<Fault>,
 }
 
 impl Faults {
@@ -66,6 +70,14 @@ impl Faults {
         self.note(span.start, Some(span), &reason.into());
     }
 
+    /// Notes that something written is not wrong, but does not do what it says.
+    pub(super) fn warn(&mut self, span: Span, reason: impl Into<String>) {
+        if !self.is_broken(&span) && self.warnings.len() < Self::MOST {
+            let reason = printable(&reason.into()).into_owned();
+            self.warnings.push(Fault { at: span.start, span: Some(span), reason, help: None });
+        }
+    }
+
     /// Whether nothing is wrong.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -80,6 +92,18 @@ impl Faults {
             Some(Problem::new(source.clone(), fault.span.as_ref(), fault.reason, fault.help))
         });
         Problems::new(list.collect(), self.more)
+    }
+
+    /// All that is odd, in the order of the text.
+    pub(crate) fn take_warnings(&mut self) -> Vec<Problem> {
+        let mut warnings = mem::take(&mut self.warnings);
+        warnings.sort_by_key(|warning| warning.at);
+        let sources = &self.sources;
+        let list = warnings.into_iter().filter_map(|warning| {
+            let source = sources.find(warning.at)?;
+            Some(Problem::warning(source.clone(), warning.span.as_ref(), warning.reason))
+        });
+        list.collect()
     }
 
     fn note(&mut self, at: usize, span: Option<Span>, reason: &str) -> Noted<'_> {

@@ -45,7 +45,7 @@ mod tests;
 use self::de::salvage;
 pub(crate) use self::fault::Faults;
 pub(crate) use self::file::read_file;
-pub(crate) use self::meant::{Config, Limits, MaxConnections, Timeouts, WhenFull};
+pub(crate) use self::meant::{Config, Endpoint, Limits, MaxConnections, SocketOptions, Timeouts, WhenFull};
 pub(crate) use self::nearest::advice;
 pub(crate) use self::options::Choice;
 pub use self::options::NoOptions;

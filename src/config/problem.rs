@@ -42,7 +42,7 @@ impl Problems {
     }
 }
 
-/// One thing that is wrong with a configuration.
+/// One thing that is wrong with a configuration, or odd about it.
 ///
 /// `Display` is one line, without the text itself: `server.toml:3:1: unknown key …`.
 #[derive(Clone)]
@@ -51,6 +51,7 @@ pub struct Problem {
     pub(super) place: Option<Place>,
     reason: String,
     help: Option<String>,
+    warning: bool,
 }
 
 impl Problem {
@@ -61,7 +62,21 @@ impl Problem {
         help: Option<String>,
     ) -> Self {
         let place = span.map(|span| source.place(span));
-        Self { source, place, reason, help }
+        Self { source, place, reason, help, warning: false }
+    }
+
+    pub(super) fn warning(source: Arc<Source>, span: Option<&Span>, reason: String) -> Self {
+        Self { warning: true, ..Self::new(source, span, reason, None) }
+    }
+
+    /// Whether the configuration can be served all the same: something in it does nothing.
+    pub fn is_warning(&self) -> bool {
+        self.warning
+    }
+
+    /// As for a terminal, with its colours or without.
+    pub fn render(&self, colour: bool) -> String {
+        render::problem(self, colour)
     }
 
     /// What it was read from: the file by its name as it was given, `--set listener.echo.address`, or

@@ -12,7 +12,8 @@ use super::source::{Origin, Place, Source};
 pub(super) fn problem(problem: &Problem, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let origin = problem.origin();
-    let title = Level::ERROR.primary_title(problem.reason());
+    let level = if problem.is_warning() { Level::WARNING } else { Level::ERROR };
+    let title = level.primary_title(problem.reason());
     let mut group = match &problem.place {
         Some(place) => {
             let Excerpt { text, marked } = Excerpt::new(&problem.source, place);

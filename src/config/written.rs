@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::meant::{LogFormat, WhenFull};
-use super::value::{Addresses, Connections, Name, Percent, ProcessConnections, Size, Timeout, Workers};
+use super::value::{
+    Account, Addresses, Backlog, BufferSize, Connections, FastOpen, Mode, Name, OnlyV6, Percent,
+    ProcessConnections, Size, Timeout, Workers,
+};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +29,8 @@ pub(super) struct Server {
     pub(super) max_connections: Option<ProcessConnections>,
     pub(super) lame_duck: Option<Timeout>,
     pub(super) drain_timeout: Option<Timeout>,
+    pub(super) user: Option<Account>,
+    pub(super) group: Option<Account>,
 }
 
 /// `[log]`.
@@ -41,6 +46,7 @@ pub(super) struct Log {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Defaults {
+    pub(super) socket: Socket,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
 }
@@ -57,8 +63,28 @@ pub(super) struct Listener {
     /// As `codec`.
     #[allow(dead_code, reason = "makes the key a known one")]
     pub(super) handler: Option<IgnoredAny>,
+    pub(super) socket: Socket,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
+}
+
+/// `socket.*`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Socket {
+    pub(super) backlog: Option<Backlog>,
+    pub(super) nodelay: Option<bool>,
+    pub(super) keepalive: Option<Timeout>,
+    pub(super) reuse_port: Option<bool>,
+    pub(super) only_v6: Option<OnlyV6>,
+    pub(super) send_buffer: Option<BufferSize>,
+    pub(super) receive_buffer: Option<BufferSize>,
+    pub(super) fast_open: Option<FastOpen>,
+    pub(super) defer_accept: Option<Timeout>,
+    pub(super) freebind: Option<bool>,
+    pub(super) mode: Option<Mode>,
+    pub(super) owner: Option<Account>,
+    pub(super) group: Option<Account>,
 }
 
 /// `limits.*`.

@@ -19,16 +19,13 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 /// common case, is not boxed and not dispatched dynamically.
 pub(crate) enum Stream {
     Tcp(TcpStream),
-    /// A stream with a layer of its own. Boxed, since a task is as large as its largest stage for life.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "layers and in-memory streams: only the tests have them so far")
-    )]
-    Layered(Box<dyn Transport>),
+    /// Any other: a Unix socket, a stream with a layer of its own, memory. A task is as large as its largest stage for life,
+    /// and a second kind of socket would cost each TCP connection eight bytes.
+    Boxed(Box<dyn Transport>),
 }
 
 impl Stream {
-    /// Makes the drop of the stream reset the connection instead of closing it.
+    /// Makes the drop of the stream reset the connection instead of closing it. Only TCP knows a reset.
     pub(crate) fn reset_on_drop(&self) {
         if let Self::Tcp(stream) = self {
             // It can only fail on a socket that is dead already.
@@ -41,7 +38,8 @@ impl Stream {
     pub(crate) fn is_acknowledged(&self) -> bool {
         match self {
             Self::Tcp(stream) => platform::is_acknowledged(stream),
-            Self::Layered(_) => true,
+            // What was written to a Unix socket is in the client's queue, and stays there.
+            Self::Boxed(_) => true,
         }
     }
 }
@@ -50,7 +48,7 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Layered(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Boxed(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -59,21 +57,21 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Layered(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Boxed(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Layered(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Boxed(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Layered(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Boxed(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

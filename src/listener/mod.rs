@@ -12,8 +12,8 @@ mod spare;
 mod tests;
 
 pub(crate) use self::accept::Listener;
-pub use self::address::{Address, Client, Local, Peer};
-pub(crate) use self::bind::bind;
+pub use self::address::{Address, Client, Credentials, ListenAddress, Local, Peer};
+pub(crate) use self::bind::Listening;
 pub(crate) use self::heartbeat::Heartbeat;
-pub(crate) use self::socket::{Accepted, Socket, TcpSocket};
+pub(crate) use self::socket::{Accepted, Socket, TcpSocket, UnixSocket};
 pub(crate) use self::spare::Spare;

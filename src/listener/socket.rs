@@ -1,4 +1,4 @@
-//! A listening socket, or what stands in for one in a test.
+//! A listening socket on a runtime, or what stands in for one in a test.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 use super::address::{Address, Local, Peer};
+use crate::config::SocketOptions;
 use crate::establish::Stream;
+use crate::platform::{self, SocketFile, UnixListener};
 
 /// A connection as the kernel handed it over.
 pub(crate) struct Accepted {
@@ -29,17 +31,30 @@ pub(crate) trait Socket: Send + Sync + 'static {
 pub(crate) struct TcpSocket {
     listener: TcpListener,
     bound: SocketAddr,
+    #[cfg_attr(target_os = "linux", expect(dead_code, reason = "accepted sockets inherit them"))]
+    options: SocketOptions,
 }
 
 impl TcpSocket {
-    pub(crate) fn new(listener: TcpListener) -> io::Result<Self> {
-        let bound = listener.local_addr()?;
-        Ok(Self { listener, bound })
+    /// Hands a socket to the runtime that this is called on.
+    pub(crate) fn new(
+        socket: socket2::Socket,
+        bound: SocketAddr,
+        options: SocketOptions,
+    ) -> io::Result<Self> {
+        Ok(Self { listener: TcpListener::from_std(socket.into())?, bound, options })
     }
+}
 
-    /// Where it listens: with port 0, the port that the system chose.
-    pub(crate) fn bound(&self) -> SocketAddr {
-        self.bound
+#[cfg(not(target_os = "linux"))]
+impl TcpSocket {
+    /// What an accepted socket may not have from the listening one. Its failure is the connection's problem, and shows at
+    /// the first read.
+    fn set_options(&self, stream: &tokio::net::TcpStream) {
+        let _ = stream.set_nodelay(self.options.nodelay);
+        if let Some(silence) = self.options.keepalive {
+            let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&platform::keepalive(silence));
+        }
     }
 }
 
@@ -53,8 +68,7 @@ impl Socket for TcpSocket {
             self.bound
         };
         #[cfg(not(target_os = "linux"))]
-        // Its failure is the connection's problem, and shows at the first read.
-        let _ = stream.set_nodelay(true);
+        self.set_options(&stream);
         Ok(Accepted {
             stream: Stream::Tcp(stream),
             peer: Peer(canonical(peer)),
@@ -66,4 +80,26 @@ impl Socket for TcpSocket {
 /// One spelling for one address: what an IPv6 socket calls `::ffff:192.0.2.1` is the IPv4 address 192.0.2.1.
 fn canonical(address: SocketAddr) -> Address {
     Address::Tcp(SocketAddr::new(address.ip().to_canonical(), address.port()))
+}
+
+/// A Unix listening socket.
+pub(crate) struct UnixSocket {
+    listener: UnixListener,
+    /// Removed with it.
+    _file: Option<SocketFile>,
+}
+
+impl UnixSocket {
+    /// Hands a socket to the runtime that this is called on.
+    pub(crate) fn new(socket: socket2::Socket, file: Option<SocketFile>) -> io::Result<Self> {
+        Ok(Self { listener: platform::unix_listener(socket)?, _file: file })
+    }
+}
+
+impl Socket for UnixSocket {
+    async fn accept(&self) -> io::Result<Accepted> {
+        let (stream, _) = self.listener.accept().await?;
+        let peer = Peer(Address::Unix(platform::credentials(&stream)));
+        Ok(Accepted { stream: Stream::Boxed(Box::new(stream)), peer, local: Local(Address::Unix(None)) })
+    }
 }

@@ -50,7 +50,7 @@ impl Socket for Scripted {
         self.answers.lock().unwrap().push(Instant::now());
         next.map_err(io::Error::from_raw_os_error)?;
         Ok(Accepted {
-            stream: Stream::Layered(Box::new(duplex(1).0)),
+            stream: Stream::Boxed(Box::new(duplex(1).0)),
             peer: Peer(Address::Unnamed),
             local: Local(Address::Unnamed),
         })

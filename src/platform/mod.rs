@@ -12,9 +12,15 @@ use windows as system;
 
 use std::io;
 
+pub(crate) use system::{
+    ABSTRACT_SOCKETS, CHANGES_USER, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH, SocketAccess, SocketFile,
+    Spare, UNIX_SOCKETS, UnixListener, credentials, descriptor_limit, group_id, is_acknowledged, keepalive,
+    set_defer_accept, set_fast_open, set_freebind, set_reuse_address, set_reuse_port, unix_listener, user_id,
+};
 #[cfg(feature = "cli")]
-pub(crate) use system::{PERMISSION_REMEDY, Signals, raise_descriptor_limit, terminal_knows_colour};
-pub(crate) use system::{Spare, descriptor_limit, is_acknowledged};
+pub(crate) use system::{
+    Identity, IdentityError, PERMISSION_REMEDY, Signals, raise_descriptor_limit, terminal_knows_colour,
+};
 
 /// Whose problem a failed `accept` is, which says what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +41,11 @@ pub(crate) fn accept_error(error: &io::Error) -> Blame {
 /// Whether `error` says that this process, or the system, has no descriptor left.
 pub(crate) fn out_of_descriptors(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(system::is_out_of_descriptors)
+}
+
+/// Whether `error` says that this machine does not have an address, or nothing of its family.
+pub(crate) fn lacks_address(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error().is_some_and(system::lacks_family)
 }
 
 /// How many descriptors this process may have, before and after

@@ -1,11 +1,31 @@
-//! Unix: descriptors are few, errors are errno, and a service is told what to do by signals.
+//! Unix: descriptors are few, errors are errno, sockets may have files, and a service is told what to do by signals.
+
+mod account;
+#[cfg(feature = "cli")]
+mod identity;
+mod socket_file;
+mod socket_options;
 
 use std::fs::File;
+use std::io;
 use std::os::fd::AsRawFd;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
+pub(crate) use tokio::net::UnixListener;
+use tokio::net::UnixStream;
+
 use super::Blame;
+use crate::listener::Credentials;
+
+pub(crate) use self::account::{group_id, user_id};
+#[cfg(feature = "cli")]
+pub(crate) use self::identity::{Identity, IdentityError};
+pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
+pub(crate) use self::socket_options::{
+    LACKING_SOCKET_OPTIONS, keepalive, set_defer_accept, set_fast_open, set_freebind, set_reuse_address,
+    set_reuse_port,
+};
 
 // === accept ===
 
@@ -89,6 +109,28 @@ fn open() -> Option<File> {
 
 // === sockets ===
 
+/// Whether a listener can have a path for its address.
+pub(crate) const UNIX_SOCKETS: bool = true;
+
+/// Whether Unix sockets can have a name without a file.
+pub(crate) const ABSTRACT_SOCKETS: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Hands a listening Unix socket to the runtime that this is called on.
+pub(crate) fn unix_listener(socket: socket2::Socket) -> io::Result<UnixListener> {
+    UnixListener::from_std(socket.into())
+}
+
+/// Who is at the other end of a Unix socket.
+pub(crate) fn credentials(stream: &UnixStream) -> Option<Credentials> {
+    let peer = stream.peer_cred().ok()?;
+    Some(Credentials { user: peer.uid(), group: peer.gid(), process: peer.pid() })
+}
+
+/// Whether a socket could not be bound since this machine does not have the address, or nothing of its family.
+pub(super) fn lacks_family(errno: i32) -> bool {
+    errno == libc::EAFNOSUPPORT
+}
+
 /// Whether the peer's system has acknowledged everything that was written to a TCP socket; yes, where that can't be told.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[expect(unsafe_code, reason = "ioctl(2)")]
@@ -106,6 +148,9 @@ pub(crate) fn is_acknowledged(_socket: &impl AsRawFd) -> bool {
 }
 
 // === the command ===
+
+/// Whether a process can become another user.
+pub(crate) const CHANGES_USER: bool = true;
 
 /// What to do where a socket may not be bound.
 #[cfg(feature = "cli")]
@@ -130,7 +175,7 @@ pub(crate) struct Signals {
 #[cfg(feature = "cli")]
 impl Signals {
     /// Catches the signals; must be called on a runtime.
-    pub(crate) fn install() -> std::io::Result<Self> {
+    pub(crate) fn install() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
@@ -146,8 +191,6 @@ impl Signals {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use crate::platform::{accept_error, out_of_descriptors};
 
     use super::*;

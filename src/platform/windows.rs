@@ -1,11 +1,20 @@
 //! Windows: handles have no limit worth raising, errors are Winsock's, and consoles send events.
 
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::{Socket, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use windows_sys::Win32::Networking::WinSock::{
-    WSAECONNABORTED, WSAECONNRESET, WSAEHOSTUNREACH, WSAEINTR, WSAEINVAL, WSAEMFILE, WSAENETDOWN,
-    WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP, WSAETIMEDOUT, WSANOTINITIALISED,
+    WSAEAFNOSUPPORT, WSAECONNABORTED, WSAECONNRESET, WSAEHOSTUNREACH, WSAEINTR, WSAEINVAL, WSAEMFILE,
+    WSAENETDOWN, WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP, WSAETIMEDOUT, WSANOTINITIALISED,
 };
 
 use super::Blame;
+use crate::listener::Credentials;
 
 // === accept ===
 
@@ -60,12 +69,152 @@ impl Spare {
 
 // === sockets ===
 
+/// Whether a listener can have a path for its address: Tokio has no Unix sockets here.
+pub(crate) const UNIX_SOCKETS: bool = false;
+
+/// Whether Unix sockets can have a name without a file.
+pub(crate) const ABSTRACT_SOCKETS: bool = false;
+
+/// No path is too long for what there is not.
+pub(crate) const LONGEST_SOCKET_PATH: usize = usize::MAX;
+
+/// Keys of `socket.*` that do nothing on this system.
+pub(crate) const LACKING_SOCKET_OPTIONS: &[&str] =
+    &["reuse_port", "fast_open", "defer_accept", "freebind", "mode", "owner", "group"];
+
+/// Probes after `silence`. Windows sends ten of them and lets nobody choose.
+pub(crate) fn keepalive(silence: Duration) -> TcpKeepalive {
+    const PROBES: u32 = 10;
+    let interval = (silence / PROBES).max(Duration::from_secs(1));
+    TcpKeepalive::new().with_time(silence).with_interval(interval)
+}
+
+/// Does nothing: the option of that name means something else here, that others may take the port.
+pub(crate) fn set_reuse_address(_socket: &Socket) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn set_freebind(_socket: &Socket, _v6: bool) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn set_fast_open(_socket: &Socket, _queue: i32) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn set_defer_accept(_socket: &Socket, _wait: Duration) -> io::Result<()> {
+    Ok(())
+}
+
+/// There is none.
+pub(crate) enum UnixListener {}
+
+/// There is none.
+pub(crate) enum UnixStream {}
+
+/// There is none.
+pub(crate) enum SocketFile {}
+
+/// Who may connect to a Unix socket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SocketAccess {
+    pub(crate) mode: u32,
+    pub(crate) owner: Option<u32>,
+    pub(crate) group: Option<u32>,
+}
+
+impl SocketFile {
+    /// Always an error.
+    pub(crate) fn listen(_: &Socket, _: &Path, _: &SocketAccess, _backlog: i32) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl UnixListener {
+    pub(crate) async fn accept(&self) -> io::Result<(UnixStream, ())> {
+        match *self {}
+    }
+}
+
+impl AsyncRead for UnixStream {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match *self.get_mut() {}
+    }
+}
+
+impl AsyncWrite for UnixStream {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        match *self.get_mut() {}
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match *self.get_mut() {}
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match *self.get_mut() {}
+    }
+}
+
+/// Always an error.
+pub(crate) fn unix_listener(_socket: Socket) -> io::Result<UnixListener> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Who is at the other end of what there is not.
+pub(crate) fn credentials(stream: &UnixStream) -> Option<Credentials> {
+    match *stream {}
+}
+
+/// The number of a user: there are none here.
+pub(crate) fn user_id(_user: &str) -> io::Result<Option<u32>> {
+    Ok(None)
+}
+
+/// The number of a group: there are none here.
+pub(crate) fn group_id(_group: &str) -> io::Result<Option<u32>> {
+    Ok(None)
+}
+
+pub(super) fn lacks_family(code: i32) -> bool {
+    code == WSAEAFNOSUPPORT
+}
+
 /// Whether the peer's system has acknowledged everything that was written: that can't be told here.
 pub(crate) fn is_acknowledged<S>(_socket: &S) -> bool {
     true
 }
 
 // === the command ===
+
+/// Whether a process can become another user.
+pub(crate) const CHANGES_USER: bool = false;
+
+/// Whom a process is to become: nobody can be asked for.
+#[cfg(feature = "cli")]
+#[derive(Debug)]
+pub(crate) enum Identity {}
+
+/// Why a process can't become somebody.
+#[cfg(feature = "cli")]
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IdentityError {}
+
+#[cfg(feature = "cli")]
+impl Identity {
+    /// Always `None`: the keys are faults of the file here.
+    pub(crate) fn look_up(_user: Option<&str>, _group: Option<&str>) -> Result<Option<Self>, IdentityError> {
+        Ok(None)
+    }
+
+    pub(crate) fn assume(&self) -> Result<(), IdentityError> {
+        match *self {}
+    }
+}
 
 /// What to do where a socket may not be bound.
 #[cfg(feature = "cli")]
@@ -95,7 +244,7 @@ pub(crate) struct Signals {
 #[cfg(feature = "cli")]
 impl Signals {
     /// Catches the events; must be called on a runtime.
-    pub(crate) fn install() -> std::io::Result<Self> {
+    pub(crate) fn install() -> io::Result<Self> {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
         Ok(Self {
             interrupt: ctrl_c()?,
@@ -118,8 +267,6 @@ impl Signals {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use windows_sys::Win32::Networking::WinSock::{WSAENOBUFS, WSAEWOULDBLOCK};
 
     use crate::platform::{accept_error, out_of_descriptors};

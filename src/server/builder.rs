@@ -142,12 +142,17 @@ impl Builder {
             listeners.extend(service.map(|service| ReadyListener {
                 name: listener.name.clone(),
                 addresses: listener.addresses.clone(),
+                socket: listener.socket.clone(),
                 limits: listener.limits.clone(),
                 timeouts: listener.timeouts.clone(),
                 service,
             }));
         }
-        if faults.is_empty() { Ok(Ready { config, listeners }) } else { Err(faults.into_problems()) }
+        if !faults.is_empty() {
+            return Err(faults.into_problems());
+        }
+        let warnings = faults.take_warnings();
+        Ok(Ready { config, listeners, warnings })
     }
 }
 

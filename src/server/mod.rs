@@ -4,6 +4,7 @@
 //! of the file; `start` makes a running [`Server`] of that.
 
 mod accept_loop;
+mod bind;
 mod builder;
 mod catalogue;
 mod drain;
@@ -25,8 +26,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::admission::Gate;
 use crate::connection::Registry;
-use crate::listener::Heartbeat;
+use crate::listener::{Heartbeat, ListenAddress};
 
+#[cfg(feature = "cli")]
+pub(crate) use self::bind::Bound;
 pub use self::builder::Builder;
 pub use self::drain::Shutdown;
 pub use self::ready::Ready;
@@ -57,7 +60,9 @@ struct Running {
 
 struct RunningListener {
     name: Arc<str>,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<ListenAddress>,
+    /// Those of them that are TCP's.
+    tcp_addresses: Vec<SocketAddr>,
     heartbeats: Vec<Arc<Heartbeat>>,
     connections: Arc<Gate>,
 }
@@ -69,7 +74,7 @@ pub struct ListenerStatus {
     /// Its name in the file.
     pub name: String,
     /// Where it listens: with port 0 in the file, the port that the system chose.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<ListenAddress>,
     /// Connections that it serves.
     pub connections: usize,
     /// Every accept loop of it is alive: its socket works and it has been running within the last seconds.
@@ -86,10 +91,11 @@ impl Server {
         Builder::new()
     }
 
-    /// The addresses that a listener is bound to, in the order of the file; empty for a name that there is not.
+    /// The addresses of TCP that a listener is bound to, in the order of the file; empty for a name that there is not.
+    /// [`Server::listeners`] tells those of Unix sockets too.
     pub fn addresses(&self, listener: &str) -> &[SocketAddr] {
         let listener = self.0.listeners.iter().find(|running| &*running.name == listener);
-        listener.map_or(&[], |running| &running.addresses)
+        listener.map_or(&[], |running| &running.tcp_addresses)
     }
 
     /// Every listener, in the order of the file.

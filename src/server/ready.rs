@@ -1,23 +1,25 @@
 //! A configuration that was checked through and can be started.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Server;
+use super::bind::{self, Bound};
 use super::start::{self, StartError};
-use crate::config::{Config, Limits, Timeouts};
+use crate::config::{Config, Endpoint, Limits, Problem, SocketOptions, Timeouts};
 use crate::handler::Serve;
 
 /// A configuration without faults, its handlers and codecs made. Nothing is bound yet.
 pub struct Ready {
     pub(super) config: Config,
     pub(super) listeners: Vec<ReadyListener>,
+    pub(super) warnings: Vec<Problem>,
 }
 
 pub(super) struct ReadyListener {
     pub(super) name: Arc<str>,
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) addresses: Vec<Endpoint>,
+    pub(super) socket: SocketOptions,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) service: Arc<dyn Serve>,
@@ -29,18 +31,32 @@ impl Ready {
     ///
     /// # Errors
     ///
-    /// [`StartError`], where one of the addresses cannot be listened on. The others are given back then; no connection
+    /// [`StartError`], where one of the addresses cannot be listened on, or is a name that is not known. The others are given back then; no connection
     /// was accepted.
-    //
-    // Async, though it awaits nothing: it must be called on a runtime, and names will be resolved here.
-    #[expect(clippy::unused_async, reason = "the signature is a promise that later versions need")]
     pub async fn start(self) -> Result<Server, StartError> {
-        start::start(self)
+        self.bind().await?.serve()
+    }
+
+    /// What in the file does nothing on this system, or for these addresses. It is served all the same.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// The first half of [`start`](Self::start): nothing of it is on the runtime that it is called in.
+    pub(crate) async fn bind(self) -> Result<Bound, StartError> {
+        bind::bind(self).await
     }
 
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the command line asks"))]
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+}
+
+impl Bound {
+    /// The second half of [`Ready::start`]. Dropping it instead gives every address back.
+    pub(crate) fn serve(self) -> Result<Server, StartError> {
+        start::serve(self)
     }
 }
 

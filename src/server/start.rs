@@ -1,7 +1,6 @@
-//! From a checked configuration to a running server: everything is bound before anything is served.
+//! From bound sockets to a running server.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accept_loop::{AcceptLoop, Entrance};
-use super::ready::{Ready, ReadyListener};
+use super::bind::{Bound, BoundListener};
+use super::ready::ReadyListener;
 use super::{Running, RunningListener, Server};
 use crate::admission::{Admission, Gate};
 use crate::config::{Config, MaxConnections};
 use crate::connection::{Registry, Settings};
-use crate::listener::{Heartbeat, Listener, Spare, TcpSocket, bind};
+use crate::listener::{Heartbeat, ListenAddress, Listener, Listening, Socket, Spare, TcpSocket, UnixSocket};
 use crate::platform;
 use crate::telemetry::Sampler;
 
@@ -38,56 +38,79 @@ pub enum StartError {
         /// The listener's name.
         listener: String,
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A listener's address is a name that could not be looked up.
+    #[error("listener `{listener}` cannot listen on {name}: the name is not known")]
+    Resolve {
+        /// The listener's name.
+        listener: String,
+        /// The name, without its port.
+        name: String,
         /// What the system said.
         #[source]
         source: io::Error,
     },
 }
 
-/// A listener whose sockets are bound.
-struct Bound {
+/// Serves what is bound, on the runtime that this is called on.
+pub(super) fn serve(bound: Bound) -> Result<Server, StartError> {
+    let Bound { config, listeners } = bound;
+    // Before the first accept loop runs: if one socket can't be served, none is.
+    let mut open = Vec::with_capacity(listeners.len());
+    for BoundListener { ready, sockets } in listeners {
+        let sockets = sockets.into_iter().map(|socket| {
+            let address = socket.address();
+            let opened = OpenSocket::new(socket);
+            let failed = |source| StartError::Bind {
+                listener: ready.name.to_string(),
+                address: address.clone(),
+                source,
+            };
+            Ok((opened.map_err(failed)?, address.clone()))
+        });
+        let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
+        open.push(OpenListener { ready, sockets });
+    }
+    Ok(run(&config, open))
+}
+
+/// A listener whose sockets are on the runtime.
+struct OpenListener {
     ready: ReadyListener,
-    sockets: Vec<TcpSocket>,
+    sockets: Vec<(OpenSocket, ListenAddress)>,
 }
 
-pub(super) fn start(ready: Ready) -> Result<Server, StartError> {
-    let Ready { config, listeners } = ready;
-    let addresses = config.listeners.iter().flat_map(|listener| listener.addresses.iter().copied());
-    let addresses: Vec<_> = addresses.collect();
-    let bound =
-        listeners.into_iter().map(|ready| bind_all(ready, &addresses)).collect::<Result<Vec<_>, _>>()?;
-    Ok(serve(&config, bound, addresses.len()))
+enum OpenSocket {
+    Tcp(TcpSocket),
+    Unix(UnixSocket),
 }
 
-fn bind_all(ready: ReadyListener, all: &[SocketAddr]) -> Result<Bound, StartError> {
-    let bind = |&address: &SocketAddr| {
-        let socket = bind(address, only_v6(address, all)).and_then(TcpSocket::new);
-        socket.map_err(|source| StartError::Bind { listener: ready.name.to_string(), address, source })
-    };
-    let sockets = ready.addresses.iter().map(bind).collect::<Result<_, _>>()?;
-    Ok(Bound { ready, sockets })
-}
-
-/// Whether an IPv6 socket leaves IPv4 alone: always, but for a wildcard without an IPv4 twin on its port.
-fn only_v6(address: SocketAddr, all: &[SocketAddr]) -> bool {
-    let twin = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port() && address.port() != 0;
-    match address.ip() {
-        IpAddr::V6(ip) if ip.is_unspecified() => all.iter().any(twin),
-        _ => true,
+impl OpenSocket {
+    fn new(socket: Listening) -> io::Result<Self> {
+        match socket {
+            Listening::Tcp { socket, address, options } => {
+                TcpSocket::new(socket, address, options).map(Self::Tcp)
+            }
+            Listening::Unix { socket, file, .. } => UnixSocket::new(socket, file).map(Self::Unix),
+        }
     }
 }
 
 /// Runs the accept loops. Nothing can fail any more.
-fn serve(config: &Config, bound: Vec<Bound>, addresses: usize) -> Server {
+fn run(config: &Config, open: Vec<OpenListener>) -> Server {
+    let addresses = open.iter().map(|listener| listener.sockets.len()).sum();
     let connections = Arc::new(Gate::new(max_connections(config.server.max_connections, addresses)));
     let registry = Arc::new(Registry::new());
     let last_id = Arc::new(AtomicU64::new(0));
     let spare = Arc::new(Spare::new());
     let stop = CancellationToken::new();
     let accept_loops = TaskTracker::new();
-    let mut listeners = Vec::with_capacity(bound.len());
-    for Bound { ready, sockets } in bound {
+    let mut listeners = Vec::with_capacity(open.len());
+    for OpenListener { ready, sockets } in open {
         let gate = Arc::new(Gate::new(ready.limits.connections));
         let settings = Arc::new(Settings {
             name: Arc::clone(&ready.name),
@@ -110,17 +133,21 @@ fn serve(config: &Config, bound: Vec<Bound>, addresses: usize) -> Server {
         let mut running = RunningListener {
             name: ready.name,
             addresses: Vec::new(),
+            tcp_addresses: Vec::new(),
             heartbeats: Vec::new(),
             connections: gate,
         };
-        for socket in sockets {
+        for (socket, address) in sockets {
             let heartbeat = Arc::new(Heartbeat::new());
-            running.addresses.push(socket.bound());
+            running.tcp_addresses.extend(address.tcp());
+            running.addresses.push(address);
             running.heartbeats.push(Arc::clone(&heartbeat));
-            let name = Arc::clone(&settings.name);
-            let listener =
-                Listener::new(socket, name, settings.limits.when_full, Arc::clone(&spare), heartbeat);
-            accept_loops.spawn(AcceptLoop::new(listener, Arc::clone(&entrance)).run(stop.clone()));
+            let start =
+                Start { entrance: &entrance, spare: &spare, heartbeat, stop: &stop, tasks: &accept_loops };
+            match socket {
+                OpenSocket::Tcp(socket) => start.accept_loop(socket),
+                OpenSocket::Unix(socket) => start.accept_loop(socket),
+            }
         }
         listeners.push(running);
     }
@@ -137,6 +164,24 @@ fn serve(config: &Config, bound: Vec<Bound>, addresses: usize) -> Server {
         ended: watch::Sender::new(None),
         runtime: Handle::current(),
     }))
+}
+
+/// What an accept loop is made of, beside its socket.
+struct Start<'a> {
+    entrance: &'a Arc<Entrance>,
+    spare: &'a Arc<Spare>,
+    heartbeat: Arc<Heartbeat>,
+    stop: &'a CancellationToken,
+    tasks: &'a TaskTracker,
+}
+
+impl Start<'_> {
+    fn accept_loop(self, socket: impl Socket) {
+        let settings = &self.entrance.settings;
+        let (name, when_full) = (Arc::clone(&settings.name), settings.limits.when_full);
+        let listener = Listener::new(socket, name, when_full, Arc::clone(self.spare), self.heartbeat);
+        self.tasks.spawn(AcceptLoop::new(listener, Arc::clone(self.entrance)).run(self.stop.clone()));
+    }
 }
 
 /// `server.max_connections`; `None` = no limit.

@@ -3,21 +3,25 @@
 use std::sync::Arc;
 
 use super::fault::Faults;
-use super::meant::{Config, Limits, ListenerConfig, LogConfig, ServerConfig, Timeouts};
+use super::meant::{Config, Endpoint, Limits, ListenerConfig, LogConfig, ServerConfig, Timeouts};
 use super::options::Choice;
 use super::printable::quoted;
 use super::source::Span;
 use super::tree::{Node, Table};
-use super::value::{Size, Timeout};
+use super::value::{Size, Timeout, too_long};
 use super::written::{self, File};
+use crate::platform;
+use socket::socket;
 use unique::Unique;
 
+mod socket;
 mod unique;
 
 /// Resolves a file. Its tree says where things are written.
 pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config {
     if let Some(defaults) = root.get("defaults").and_then(Node::table) {
         check_flush(&limits(&file.defaults.limits, None), defaults, faults);
+        socket::warn_of_lacking(defaults, faults);
     }
     let mut unique = Unique::default();
     let mut listeners = Vec::new();
@@ -27,6 +31,7 @@ pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config 
     }
     let log = log(&file.log);
     check_level(&log.level, root, faults);
+    check_account(root, faults);
     Config { server: server(&file.server), log, listeners }
 }
 
@@ -39,6 +44,21 @@ fn server(written: &written::Server) -> ServerConfig {
             .lame_duck
             .map_or(built_in.lame_duck, |lame_duck| lame_duck.limit().unwrap_or_default()),
         drain_timeout: written.drain_timeout.map_or(built_in.drain_timeout, |timeout| timeout.limit()),
+        user: written.user.as_ref().map(|user| user.0.clone()),
+        group: written.group.as_ref().map(|group| group.0.clone()),
+    }
+}
+
+/// Only Unix has processes that become another user.
+fn check_account(root: &Table, faults: &mut Faults) {
+    for key in ["user", "group"] {
+        if let Some(node) = root.at(&["server", key])
+            && !platform::CHANGES_USER
+        {
+            faults
+                .at(node.span.clone(), format!("on this system a process can't become another {key}"))
+                .help("remove the key, and choose the account where the service is installed");
+        }
     }
 }
 
@@ -88,9 +108,11 @@ fn listener(
     require(table, "name", &node.span, "name = \"…\", by which logs and metrics call it", faults);
     unique.name(&name, table, faults);
 
-    let addresses = written.address.as_ref().map_or_else(Vec::new, |addresses| addresses.0.clone());
+    let addresses = addresses(written, table, faults);
     require(table, "address", &node.span, "address = \"127.0.0.1:27015\", or a list", faults);
     unique.addresses(&name, &addresses, table, faults);
+    socket::warn_of_lacking(table, faults);
+    socket::warn_of_useless(table, &addresses, faults);
 
     let limits = limits(&written.limits, Some(&defaults.limits));
     check_flush(&limits, table, faults);
@@ -98,8 +120,26 @@ fn listener(
     require(table, "handler", &node.span, "handler = \"echo\", or another handler", faults);
     let codec = table.get("codec").and_then(|node| Choice::read(node, "codec", faults));
     let handler = table.get("handler").and_then(|node| Choice::read(node, "handler", faults));
+    let socket = socket(&written.socket, &defaults.socket);
     let timeouts = timeouts(&written.timeouts, &defaults.timeouts);
-    Some(ListenerConfig { name, addresses, codec, handler: handler?, limits, timeouts })
+    Some(ListenerConfig { name, addresses, codec, handler: handler?, socket, limits, timeouts })
+}
+
+/// The addresses as written, but with paths that can be opened.
+fn addresses(written: &written::Listener, table: &Table, faults: &mut Faults) -> Vec<Endpoint> {
+    let mut addresses = written.address.as_ref().map_or_else(Vec::new, |addresses| addresses.0.clone());
+    let nodes = table.get("address").into_iter().flat_map(Node::items);
+    for (address, node) in addresses.iter_mut().zip(nodes) {
+        let Endpoint::Path(path) = address else { continue };
+        let located = faults.sources.locate(&path.to_string_lossy(), &node.span);
+        if located.len() >= platform::LONGEST_SOCKET_PATH {
+            let message = too_long(&located);
+            let (reason, help) = message.split_once('\n').unwrap_or((&message, ""));
+            faults.at(node.span.clone(), reason).help(help);
+        }
+        *path = located.into();
+    }
+    addresses
 }
 
 fn require(table: &Table, key: &str, listener: &Span, example: &str, faults: &mut Faults) {

@@ -1,11 +1,11 @@
 //! What no two listeners may share: a name, an address.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::called;
 use crate::config::fault::Faults;
+use crate::config::meant::Endpoint;
 use crate::config::printable::quoted;
 use crate::config::tree::Table;
 
@@ -13,7 +13,7 @@ use crate::config::tree::Table;
 #[derive(Default)]
 pub(super) struct Unique {
     names: HashSet<Arc<str>>,
-    addresses: Vec<(SocketAddr, Arc<str>)>,
+    addresses: Vec<(Endpoint, Arc<str>)>,
 }
 
 impl Unique {
@@ -31,7 +31,7 @@ impl Unique {
     pub(super) fn addresses(
         &mut self,
         name: &Arc<str>,
-        addresses: &[SocketAddr],
+        addresses: &[Endpoint],
         table: &Table,
         faults: &mut Faults,
     ) {
@@ -45,25 +45,33 @@ impl Unique {
         }
         for (address, node) in addresses.iter().zip(node.items()) {
             // The system gives each listener on port 0 a port of its own.
-            if address.port() == 0 {
+            if address.port() == Some(0) {
                 continue;
             }
-            if let Some((taken, other)) = self.addresses.iter().find(|(taken, _)| overlap(*taken, *address)) {
+            if let Some((taken, other)) = self.addresses.iter().find(|(taken, _)| overlap(taken, address)) {
                 faults.at(node.span.clone(), format!("{} listens on {taken} already", called(other))).help(
                     if taken == address {
                         "an address belongs to one listener, and stands there once"
                     } else {
-                        "0.0.0.0 and [::] stand for every address of their kind: use another port"
+                        "\":PORT\" stands for every address, 0.0.0.0 and [::] for those of their kind: use another port"
                     },
                 );
             }
-            self.addresses.push((*address, name.clone()));
+            self.addresses.push((address.clone(), name.clone()));
         }
     }
 }
 
-/// Whether the system would refuse the second of them. An IPv6 wildcard leaves IPv4 alone where that is listed too.
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let wildcard = one.ip().is_unspecified() || other.ip().is_unspecified();
-    one.port() == other.port() && (one.ip() == other.ip() || (wildcard && one.is_ipv4() == other.is_ipv4()))
+/// Whether the system would refuse the second of them. An IPv6 wildcard leaves IPv4 alone where that is listed too; what
+/// a name stands for is known at the start.
+fn overlap(one: &Endpoint, other: &Endpoint) -> bool {
+    match (one, other) {
+        (Endpoint::Ip(one), Endpoint::Ip(other)) => {
+            let wildcard = one.ip().is_unspecified() || other.ip().is_unspecified();
+            one.port() == other.port()
+                && (one.ip() == other.ip() || (wildcard && one.is_ipv4() == other.is_ipv4()))
+        }
+        (Endpoint::Any(port), other) | (other, Endpoint::Any(port)) => other.port() == Some(*port),
+        (one, other) => one == other,
+    }
 }

@@ -8,7 +8,7 @@ mod shipped;
 mod unreadable;
 mod whole;
 
-use super::{Config, Overrides, read};
+use super::{Config, Endpoint, Overrides, read};
 
 /// Reads a text that has nothing wrong with it.
 fn valid(text: &str) -> Config {
@@ -17,6 +17,11 @@ fn valid(text: &str) -> Config {
         panic!("{}", faults.into_problems());
     }
     config
+}
+
+/// Addresses as a file writes them.
+fn written(addresses: &[Endpoint]) -> Vec<String> {
+    addresses.iter().map(ToString::to_string).collect()
 }
 
 /// One line for each thing that is wrong with a text.

@@ -4,8 +4,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::keys_of;
 use super::valid;
-use crate::config::meant::{Limits, LogConfig, ServerConfig, Timeouts};
-use crate::config::{Config, written};
+use crate::config::meant::{Limits, LogConfig, ServerConfig, SocketOptions, Timeouts};
+use crate::config::{Config, Endpoint, written};
 
 const SERVER: &str = include_str!("../../../config/server.toml");
 const CONTAINER: &str = include_str!("../../../config/container.toml");
@@ -17,6 +17,7 @@ fn is_built_in(config: &Config) {
     assert_eq!(config.log, LogConfig::default());
     assert!(!config.listeners.is_empty());
     for listener in &config.listeners {
+        assert_eq!(listener.socket, SocketOptions::default());
         assert_eq!(listener.limits, Limits::default());
         assert_eq!(listener.timeouts, Timeouts::default());
     }
@@ -39,7 +40,7 @@ fn the_shipped_listeners_are_the_same_in_the_image() {
     let listeners = |text| {
         let named = |listener: &crate::config::meant::ListenerConfig| {
             let codec = listener.codec.as_ref().map(|codec| codec.name.clone());
-            let ports: Vec<u16> = listener.addresses.iter().map(|address| address.port()).collect();
+            let ports: Vec<u16> = listener.addresses.iter().filter_map(Endpoint::port).collect();
             (listener.name.to_string(), codec, listener.handler.name.clone(), ports)
         };
         valid(text).listeners.iter().map(named).collect::<Vec<_>>()
@@ -59,17 +60,19 @@ fn the_shipped_listeners_are_the_same_in_the_image() {
 #[test]
 fn the_shipped_file_has_every_key() {
     assert_eq!(keys_of::<written::File>(), ["server", "log", "defaults", "listener"]);
-    assert_eq!(keys_of::<written::Defaults>(), ["limits", "timeouts"]);
+    assert_eq!(keys_of::<written::Defaults>(), ["socket", "limits", "timeouts"]);
     let in_defaults: Vec<&str> = keys_of::<written::Listener>()[4..].to_vec();
     assert_eq!(in_defaults, keys_of::<written::Defaults>());
 
-    let sections: [(&[&str], _); 4] = [
+    let sections: [(&[&str], _); 5] = [
         (&["server"], keys_of::<written::Server>()),
         (&["log"], keys_of::<written::Log>()),
+        (&["defaults", "socket"], keys_of::<written::Socket>()),
         (&["defaults", "limits"], keys_of::<written::Limits>()),
         (&["defaults", "timeouts"], keys_of::<written::Timeouts>()),
     ];
-    let file = DeTable::parse(SERVER).unwrap().into_inner();
+    let whole = without_marks(SERVER);
+    let file = DeTable::parse(&whole).unwrap().into_inner();
     let mut seen = 0;
     for (path, keys) in sections {
         let table = path.iter().fold(&file, |table, step| table[*step].get_ref().as_table().unwrap());
@@ -79,12 +82,31 @@ fn the_shipped_file_has_every_key() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 20);
+    assert_eq!(seen, 35);
 
     let DeValue::Array(listeners) = file["listener"].get_ref() else { panic!("no list") };
     for key in &keys_of::<written::Listener>()[..4] {
         assert!(listeners.iter().any(|listener| listener.get_ref().get(*key).is_some()), "{key}");
     }
+}
+
+#[test]
+fn every_key_that_stands_behind_a_mark_is_one() {
+    let whole = without_marks(SERVER);
+    let config = valid(&whole);
+    assert_eq!(config.server.user.as_deref(), Some("terima"));
+    assert_eq!(config.listeners[0].socket.owner.as_deref(), Some("root"));
+}
+
+/// The text with its lines `#key = value` made keys.
+fn without_marks(text: &str) -> String {
+    let key = |line: &&str| {
+        let key = line.strip_prefix('#').and_then(|rest| rest.split_once(" = "));
+        key.is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_')))
+    };
+    let marked = text.lines().filter(key).count();
+    assert_eq!(marked, 4);
+    text.lines().map(|line| if key(&line) { &line[1..] } else { line }).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

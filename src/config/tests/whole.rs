@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::valid;
+use super::{valid, written};
 use crate::config::Size;
-use crate::config::meant::{Limits, LogConfig, LogFormat, MaxConnections, ServerConfig, Timeouts, WhenFull};
+use crate::config::meant::{
+    Limits, LogConfig, LogFormat, MaxConnections, ServerConfig, SocketOptions, Timeouts, WhenFull,
+};
 
 #[test]
 fn each_key_arrives() {
@@ -14,6 +16,8 @@ fn each_key_arrives() {
         max_connections: MaxConnections::At(10_000),
         lame_duck: Duration::from_secs(90),
         drain_timeout: None,
+        user: Some("daemon".to_owned()),
+        group: Some("12".to_owned()),
     };
     assert_eq!(config.server, server);
     let level = "info,terima=debug".to_owned();
@@ -22,7 +26,16 @@ fn each_key_arrives() {
     let [echo, shout] = config.listeners.as_slice() else { panic!("{config:?}") };
     let defaults = Limits { when_full: WhenFull::Reset, ..Limits::default() };
     assert_eq!(&*echo.name, "echo");
-    assert_eq!(echo.addresses, ["127.0.0.1:7".parse().unwrap(), "[::1]:7".parse().unwrap()]);
+    assert_eq!(written(&echo.addresses), ["127.0.0.1:7", "[::1]:7"]);
+    let socket = SocketOptions { backlog: 64, ..SocketOptions::default() };
+    let own = SocketOptions {
+        send_buffer: Some(65_536),
+        keepalive: None,
+        fast_open: Some(16),
+        defer_accept: Some(Duration::from_secs(3)),
+        ..socket.clone()
+    };
+    assert_eq!(echo.socket, own);
     assert_eq!(echo.codec.as_ref().unwrap().name, "lines");
     assert_eq!(echo.limits, Limits { output: Size::of(1 << 20).bytes(), ..defaults.clone() });
     assert_eq!(echo.timeouts, Timeouts { idle: None, ..Timeouts::default() });
@@ -30,6 +43,7 @@ fn each_key_arrives() {
     assert_eq!(&*shout.name, "shout.2");
     assert!(shout.codec.is_none());
     assert_eq!(shout.handler.name, "shout");
+    assert_eq!(shout.socket, SocketOptions { only_v6: Some(true), ..socket });
     assert_eq!(shout.limits, defaults);
     let lifetime = Some(Duration::from_secs(3600));
     assert_eq!(

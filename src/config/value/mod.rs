@@ -7,6 +7,7 @@ mod name;
 mod path;
 mod percent;
 mod size;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +16,14 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
-pub(super) use address::Addresses;
+pub(super) use address::{Addresses, too_long};
 pub(super) use count::{Connections, ProcessConnections, Workers};
 pub use duration::Timeout;
 pub(super) use name::Name;
 pub use path::FilePath;
 pub(super) use percent::Percent;
 pub use size::Size;
+pub(super) use socket::{Account, Backlog, BufferSize, FastOpen, Mode, OnlyV6};
 
 /// A value that is a string of some form, and maybe a whole number.
 ///
@@ -35,6 +37,11 @@ trait Form: Sized {
 
     /// From a whole number; None where none is one.
     fn from_number(_number: i64) -> Option<Result<Self, String>> {
+        None
+    }
+
+    /// From `true` or `false`; None where neither is one.
+    fn from_flag(_flag: bool) -> Option<Self> {
         None
     }
 }
@@ -54,6 +61,10 @@ impl<T: Form> Visitor<'_> for FormVisitor<T> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
         T::from_text(text).map_err(E::custom)
+    }
+
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<T, E> {
+        T::from_flag(flag).ok_or_else(|| E::invalid_type(Unexpected::Bool(flag), &self))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {

@@ -22,7 +22,7 @@ async fn a_connection_that_comes_after_the_drain_began() {
     setup.registry.begin_drain();
     let (mut client, server) = duplex(1000);
     write(&mut client, "a\nb\nhal").await;
-    let served = setup.serve_over(ByteStream::Layered(Box::new(server)), lines(), echo);
+    let served = setup.serve_over(ByteStream::Boxed(Box::new(server)), lines(), echo);
     let reply = tokio::spawn(async move { read_all(&mut client).await });
     assert_eq!(served.word().await, "drained");
     assert_eq!(reply.await.unwrap(), b"a\nb\n");

@@ -31,7 +31,7 @@ async fn a_long_reply_arrives_whole_though_input_is_unread() {
 async fn a_client_that_writes_everything_before_it_reads() {
     let (mut client, server) = duplex(1000);
     let served =
-        Setup::new().serve_over(ByteStream::Layered(Box::new(server)), Framing::default(), answer_at_length);
+        Setup::new().serve_over(ByteStream::Boxed(Box::new(server)), Framing::default(), answer_at_length);
     // Far more than fits: nobody reads the reply until all of it is gone.
     write(&mut client, bytes_of(MIB / 2)).await;
     client.shutdown().await.unwrap();

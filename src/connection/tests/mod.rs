@@ -107,7 +107,7 @@ impl Setup {
         Fut: Future<Output = Handled> + Send + 'static,
     {
         let (client, server) = duplex(64 * 1024);
-        (client, self.serve_over(ByteStream::Layered(Box::new(server)), codec, handler))
+        (client, self.serve_over(ByteStream::Boxed(Box::new(server)), codec, handler))
     }
 
     /// Serves over a stream that the test controls.
@@ -118,7 +118,7 @@ impl Setup {
         Fut: Future<Output = Handled> + Send + 'static,
     {
         let (script, stream) = Script::new();
-        (script, self.serve_over(ByteStream::Layered(Box::new(stream)), codec, handler))
+        (script, self.serve_over(ByteStream::Boxed(Box::new(stream)), codec, handler))
     }
 
     fn serve_over<C, F, Fut>(self, stream: ByteStream, codec: C, handler: F) -> Served

@@ -4,6 +4,7 @@ mod full;
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,11 +20,13 @@ use tracing::instrument::WithSubscriber;
 use super::accept_loop::{AcceptLoop, Entrance};
 use crate::admission::{Admission, Gate};
 use crate::codec::Framing;
-use crate::config::{Limits, Timeouts, WhenFull};
+use crate::config::{Limits, SocketOptions, Timeouts, WhenFull};
 use crate::connection::{Connection, Registry, Settings};
 use crate::establish::Stream;
 use crate::handler::{HandlerError, Serve, Service, handler_fn};
-use crate::listener::{Accepted, Address, Heartbeat, Listener, Local, Peer, Socket, Spare, TcpSocket, bind};
+use crate::listener::{
+    Accepted, Address, Heartbeat, Listener, Listening, Local, Peer, Socket, Spare, TcpSocket,
+};
 use crate::telemetry::Sampler;
 
 /// Accepts who is in its queue, or fails.
@@ -37,7 +40,7 @@ impl Scripted {
     fn connect(&self) -> DuplexStream {
         let (client, server) = duplex(1000);
         self.push(Ok(Accepted {
-            stream: Stream::Layered(Box::new(server)),
+            stream: Stream::Boxed(Box::new(server)),
             peer: Peer(Address::Unnamed),
             local: Local(Address::Unnamed),
         }));
@@ -204,6 +207,12 @@ fn counting() -> (Arc<AtomicUsize>, Arc<dyn Serve>) {
     (most, Arc::new(Service::new(handler, |_: &_| Framing::default())))
 }
 
+fn tcp_socket() -> (TcpSocket, SocketAddr) {
+    let listening = Listening::tcp(([127, 0, 0, 1], 0).into(), false, &SocketOptions::default()).unwrap();
+    let Listening::Tcp { socket, address, options } = listening else { panic!("no TCP") };
+    (TcpSocket::new(socket, address, options).unwrap(), address)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_limit_is_exact_over_several_loops_and_nobody_is_lost() {
     const LIMIT: usize = 7;
@@ -211,8 +220,7 @@ async fn the_limit_is_exact_over_several_loops_and_nobody_is_lost() {
     let setup = Setup::new(Some(LIMIT), WhenFull::Queue, service);
     let addresses: Vec<_> = (0..3)
         .map(|_| {
-            let socket = TcpSocket::new(bind(([127, 0, 0, 1], 0).into(), false).unwrap()).unwrap();
-            let address = socket.bound();
+            let (socket, address) = tcp_socket();
             setup.accept(socket);
             address
         })
@@ -246,8 +254,7 @@ async fn the_limit_is_exact_over_several_loops_and_nobody_is_lost() {
 #[tokio::test]
 async fn who_is_in_the_backlog_when_the_server_stops_is_served() {
     let setup = Setup::new(None, WhenFull::Queue, echo());
-    let socket = TcpSocket::new(bind(([127, 0, 0, 1], 0).into(), false).unwrap()).unwrap();
-    let address = socket.bound();
+    let (socket, address) = tcp_socket();
     let gate = Arc::new(Notify::new());
     let (_, running) = setup.accept(Held { socket, gate: Arc::clone(&gate) });
     let mut clients = Vec::new();

@@ -1,0 +1,75 @@
+//! `socket.*`: defaults, and keys that do nothing here.
+
+use crate::config::fault::Faults;
+use crate::config::meant::{Endpoint, SocketOptions};
+use crate::config::tree::{Node, Table};
+use crate::config::value::{Account, Timeout};
+use crate::config::written;
+use crate::platform;
+
+/// The keys that only a Unix socket has a use for.
+const OF_FILES: [&str; 3] = ["mode", "owner", "group"];
+
+/// The listener's own, else `[defaults]`, else built in.
+pub(super) fn socket(own: &written::Socket, defaults: &written::Socket) -> SocketOptions {
+    let built_in = SocketOptions::default();
+    let account = |own: &Option<Account>, default: &Option<Account>| {
+        own.as_ref().or(default.as_ref()).map(|account| account.0.clone())
+    };
+    SocketOptions {
+        backlog: own.backlog.or(defaults.backlog).map_or(built_in.backlog, |backlog| backlog.0),
+        nodelay: own.nodelay.or(defaults.nodelay).unwrap_or(built_in.nodelay),
+        keepalive: own.keepalive.or(defaults.keepalive).map_or(built_in.keepalive, Timeout::limit),
+        reuse_port: own.reuse_port.or(defaults.reuse_port).unwrap_or(built_in.reuse_port),
+        only_v6: own.only_v6.or(defaults.only_v6).map_or(built_in.only_v6, |only| only.0),
+        send_buffer: own.send_buffer.or(defaults.send_buffer).map_or(built_in.send_buffer, |size| size.0),
+        receive_buffer: own
+            .receive_buffer
+            .or(defaults.receive_buffer)
+            .map_or(built_in.receive_buffer, |size| size.0),
+        fast_open: own.fast_open.or(defaults.fast_open).map_or(built_in.fast_open, |queue| queue.0),
+        defer_accept: own
+            .defer_accept
+            .or(defaults.defer_accept)
+            .map_or(built_in.defer_accept, Timeout::limit),
+        freebind: own.freebind.or(defaults.freebind).unwrap_or(built_in.freebind),
+        mode: own.mode.or(defaults.mode).map_or(built_in.mode, |mode| mode.0),
+        owner: account(&own.owner, &defaults.owner),
+        group: account(&own.group, &defaults.group),
+    }
+}
+
+/// Warns of keys that this system does not have. `holder` is the table that `socket` stands in.
+pub(super) fn warn_of_lacking(holder: &Table, faults: &mut Faults) {
+    let Some(table) = holder.get("socket").and_then(Node::table) else { return };
+    for entry in &table.entries {
+        if platform::LACKING_SOCKET_OPTIONS.contains(&entry.key.as_str()) {
+            faults.warn(
+                entry.key_span.clone(),
+                format!("this system has no `socket.{}`: the key does nothing", entry.key),
+            );
+        }
+    }
+}
+
+/// Warns of keys of a listener that none of its addresses has a use for.
+pub(super) fn warn_of_useless(listener: &Table, endpoints: &[Endpoint], faults: &mut Faults) {
+    let Some(table) = listener.get("socket").and_then(Node::table) else { return };
+    let files = endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Path(_)));
+    let ports = endpoints.iter().any(|endpoint| endpoint.port().is_some());
+    for entry in &table.entries {
+        let key = entry.key.as_str();
+        let missing = match key {
+            _ if platform::LACKING_SOCKET_OPTIONS.contains(&key) => continue,
+            _ if OF_FILES.contains(&key) => (!files).then_some("a Unix socket with a path"),
+            "backlog" | "send_buffer" | "receive_buffer" => None,
+            _ => (!ports).then_some("TCP"),
+        };
+        if let Some(missing) = missing.filter(|_| !endpoints.is_empty()) {
+            faults.warn(
+                entry.key_span.clone(),
+                format!("`socket.{key}` is for {missing}, which this listener has not: the key does nothing"),
+            );
+        }
+    }
+}
