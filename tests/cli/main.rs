@@ -10,6 +10,8 @@ mod run;
 mod service;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+mod user;
 
 use command::{ECHO, File, ended, ended_with, terima};
 

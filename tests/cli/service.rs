@@ -66,6 +66,10 @@ impl Service {
         assert!(sent.success());
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it has ended")
+    }
+
     /// Waits for the end, and tells the exit code; `None` if a signal killed it.
     pub(crate) async fn code(mut self) -> Option<i32> {
         if let Some(mut log) = self.log.take() {

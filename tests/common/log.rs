@@ -42,6 +42,14 @@ pub(crate) async fn logged(listener: &str, message: &str) -> Event {
     find(message, |event| &event["listener"] == listener && event["message"].contains(message)).await
 }
 
+/// As [`ended`], by how the peer is spelt: a Unix socket's has no address of its own.
+pub(crate) async fn ended_as(listener: &str, peer: &str) -> Event {
+    find(&format!("access line of {peer}"), |event| {
+        event.target == "terima::access" && &event["listener"] == listener && event["peer"].starts_with(peer)
+    })
+    .await
+}
+
 async fn find(what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
     let mut events = EVENTS.subscribe();
     let events = within(what, events.wait_for(|events| events.iter().any(&wanted))).await.unwrap();

@@ -1,0 +1,74 @@
+//! `server.user` and `server.group`: whom the service is once it listens.
+
+use crate::command::{ECHO, File, ended, terima};
+use crate::service::Service;
+
+/// Only root can become another user; where somebody else runs the tests, they hold what is left.
+fn is_root() -> bool {
+    // /proc belongs to root everywhere; what a process makes belongs to whom it is.
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::metadata(folder.path()).unwrap().uid() == 0
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn every_thread_is_the_user() {
+    if !is_root() {
+        return;
+    }
+    for (arguments, user, group) in [
+        (&["--set", "server.user=nobody"][..], "65534", "65534"),
+        (&["--set", "server.user=54321", "--set", "server.group=daemon"], "54321", "1"),
+        (&["--set", "server.group=12345"], "0", "12345"),
+    ] {
+        let (service, address) = Service::start(ECHO, arguments).await;
+        let mut threads = 0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", service.id())).unwrap() {
+            let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+            let line = |key: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+                line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+            };
+            assert_eq!(line("Uid:"), [user; 4], "{arguments:?}");
+            assert_eq!(line("Gid:"), [group; 4], "{arguments:?}");
+            assert!(!line("Groups:").contains(&"0".to_owned()), "{arguments:?}");
+            threads += 1;
+        }
+        assert!(threads >= 3, "control, log, workers: {threads}");
+        tokio::net::TcpStream::connect(address).await.unwrap();
+        service.signal("TERM").await;
+        assert_eq!(service.code().await, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_there_is_64() {
+    let file = File::new(ECHO);
+    for command in ["run", "check"] {
+        for (key, value) in [("server.user", "no-such-user"), ("server.group", "no-such-group")] {
+            let ended = ended(
+                terima()
+                    .arg(command)
+                    .arg("--config")
+                    .arg(file.path())
+                    .args(["--set", &format!("{key}={value}")]),
+            )
+            .await;
+            assert_eq!(ended.code, Some(64), "{command}, {key}");
+            let message = format!("terima: {key}: there is no ");
+            assert!(ended.stderr.contains(&message) && ended.stderr.contains(value), "{}", ended.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_root_cannot_become_another() {
+    if is_root() {
+        return;
+    }
+    let file = File::new(ECHO);
+    let ended = ended(terima().arg("--config").arg(file.path()).args(["--set", "server.user=root"])).await;
+    assert_eq!(ended.code, Some(64));
+    assert!(ended.stderr.contains("only root can become another user"), "{}", ended.stderr);
+}
