@@ -4,6 +4,7 @@ mod fixtures;
 mod keys;
 mod options;
 mod overrides;
+mod reference;
 mod shipped;
 mod unreadable;
 mod whole;
