@@ -7,9 +7,11 @@
 //! |---|---|---|
 //! | `bytes` | [`Chunks`] | what arrived, as it arrived |
 //! | `lines` | [`Lines`] | a line, without its LF or CRLF |
+//! | `length` | [`Length`] | what a binary length before it says |
 
 mod chunks;
 mod framing;
+mod length;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,7 @@ use tokio_util::codec::Decoder;
 pub use self::chunks::{Chunks, ChunksOptions};
 pub(crate) use self::framing::ByteCodec;
 pub use self::framing::Framing;
+pub use self::length::{ByteOrder, Counts, Length, LengthOptions};
 pub use self::lines::{Lines, LinesOptions};
 use crate::BoxError;
 

@@ -4,18 +4,30 @@
 //! |---|---|---|
 //! | `echo` | [`Echo`] | sends every frame back (RFC 862) |
 //! | `discard` | [`Discard`] | throws every frame away (RFC 863) |
+//! | `chargen` | [`Chargen`] | sends lines without end (RFC 864) |
+//! | `quote` | [`Quote`] | sends a quote and closes (RFC 865) |
+//! | `daytime` | [`Daytime`] | sends date and time as text and closes (RFC 867) |
+//! | `time` | [`Time`] | sends the seconds since 1900 and closes (RFC 868) |
 
+mod chargen;
+mod daytime;
 mod discard;
 mod echo;
 mod error;
 mod function;
+mod quote;
 mod service;
+mod time;
 
+pub use self::chargen::Chargen;
+pub use self::daytime::Daytime;
 pub use self::discard::Discard;
 pub use self::echo::Echo;
 pub use self::error::HandlerError;
 pub use self::function::{HandlerFn, handler_fn};
+pub use self::quote::{Quote, QuoteOptions};
 pub(crate) use self::service::{Serve, Service};
+pub use self::time::Time;
 use crate::codec::Codec;
 use crate::connection::Connection;
 

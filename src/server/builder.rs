@@ -9,9 +9,9 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::catalogue::Catalogue;
 use super::ready::{Ready, ReadyListener};
-use crate::codec::{Chunks, ChunksOptions, Codec, FrameError, Lines, LinesOptions};
+use crate::codec::{Chunks, ChunksOptions, Codec, FrameError, Length, LengthOptions, Lines, LinesOptions};
 use crate::config::{self, Config, Faults, NoOptions, Overrides, Problems};
-use crate::handler::{Discard, Echo, Handler, HandlerError};
+use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quote, QuoteOptions, Time};
 
 /// Registers handlers and codecs under the names that `server.toml` uses; [`Server::builder`](super::Server::builder).
 ///
@@ -53,8 +53,13 @@ impl Builder {
         builder
             .byte_codec("bytes", |options: ChunksOptions| Ok(Chunks::from(options)))
             .byte_codec("lines", |options: LinesOptions| Ok(Lines::from(options)))
+            .byte_codec("length", |options: LengthOptions| Length::new(options))
             .handler("echo", |_: NoOptions| Ok(Echo))
             .handler("discard", |_: NoOptions| Ok(Discard))
+            .handler("chargen", |_: NoOptions| Ok(Chargen::default()))
+            .handler("quote", |options: QuoteOptions| Quote::new(&options))
+            .handler("daytime", |_: NoOptions| Ok(Daytime))
+            .handler("time", |_: NoOptions| Ok(Time))
     }
 
     /// Registers a handler. `make` is called once for each listener that names it, each time a file is loaded; state to

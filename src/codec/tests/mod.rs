@@ -1,5 +1,7 @@
 //! The codecs, bytes in and frames out, without a connection.
 
+mod length;
+
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use tokio_util::codec::{Decoder, Encoder};
