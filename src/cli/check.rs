@@ -2,12 +2,13 @@
 
 use std::fmt::{self, Display};
 use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
 
-use crate::Builder;
 use crate::config::meant::{
-    Config, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections, ServerConfig, SocketOptions,
-    Timeouts,
+    Config, Limits, ListenerConfig, LogConfig, LogFileConfig, LogFormat, MaxConnections, Rotation,
+    ServerConfig, SocketOptions, Timeouts,
 };
+use crate::{Builder, Size};
 
 use crate::telemetry::log;
 
@@ -111,13 +112,24 @@ fn server(config: &ServerConfig) -> [Row; 6] {
     ]
 }
 
-fn log(config: &LogConfig) -> [Row; 3] {
-    let LogConfig { level, format, access } = config;
+fn log(config: &LogConfig) -> [Row; 6] {
+    let LogConfig { level, format, access, file } = config;
+    let path =
+        file.as_ref().map_or_else(|| "standard error".to_owned(), |file| file.path.display().to_string());
+    let file = file.clone().unwrap_or_else(|| LogFileConfig::new(PathBuf::new()));
+    let (rotate, keep) = (rotation(file.rotation), limit(file.keep));
     let format = match format {
         LogFormat::Text => "text",
         LogFormat::Json => "json",
     };
-    [("log.level", level.clone()), ("log.format", format.to_owned()), ("log.access", access.to_string())]
+    [
+        ("log.level", level.clone()),
+        ("log.format", format.to_owned()),
+        ("log.access", access.to_string()),
+        ("log.file", path),
+        ("log.rotate", rotate),
+        ("log.keep", keep),
+    ]
 }
 
 fn socket(config: &SocketOptions) -> [Row; 13] {
@@ -142,6 +154,15 @@ fn socket(config: &SocketOptions) -> [Row; 13] {
         ("socket.owner", account(owner)),
         ("socket.group", account(group)),
     ]
+}
+
+fn rotation(rotation: Rotation) -> String {
+    match rotation {
+        Rotation::Never => "never".to_owned(),
+        Rotation::Hourly => "hourly".to_owned(),
+        Rotation::Daily => "daily".to_owned(),
+        Rotation::Size(bytes) => Size::of(usize::try_from(bytes).unwrap_or(usize::MAX)).to_string(),
+    }
 }
 
 fn limits(config: &Limits) -> [Row; 5] {

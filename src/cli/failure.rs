@@ -62,7 +62,7 @@ impl From<anyhow::Error> for Failure {
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         match error {
-            LogError::Level(_) => Self::Usage(error.to_string()),
+            LogError::Level(_) | LogError::File { .. } => Self::Usage(error.to_string()),
             LogError::Taken => Self::Other(error.into()),
         }
     }

@@ -9,9 +9,10 @@ use tokio::runtime::Runtime;
 use tracing::{debug, info, warn};
 
 use crate::config::Config;
-use crate::platform::{self, Identity, Signals};
+use crate::platform::{self, Identity, Signal, Signals};
 use crate::server::Bound;
-use crate::telemetry::{log, panics};
+use crate::telemetry::log::{self, Log};
+use crate::telemetry::panics;
 use crate::{Builder, Ready, Server, Shutdown};
 
 use super::args::Source;
@@ -30,7 +31,7 @@ pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
     let config = ready.config();
     let identity = identity(config)?;
 
-    let _log = log::init(&config.log)?;
+    let log = log::init(&config.log)?;
     panics::report();
     info!(version = env!("CARGO_PKG_VERSION"), configuration = %source.file.display(), "starting");
     if let Some(limit) = descriptors {
@@ -45,10 +46,14 @@ pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
     let bound = control.bind(ready)?;
     // After everything that root is needed for, and before the first task that a client can have a say in.
     if let Some(identity) = identity {
+        // Whoever opens it again later is no longer root.
+        log.with_file(|file| identity.own(file))
+            .unwrap_or(Ok(()))
+            .context("log.file: can't give it to server.user")?;
         identity.assume()?;
     }
     let workers = Workers::start(threads).context("can't start the workers")?;
-    let ended = control.run(bound, &workers);
+    let ended = control.run(bound, &workers, &log);
     workers.end();
     ended
 }
@@ -92,12 +97,13 @@ impl Control {
         Ok(self.runtime.block_on(ready.bind())?)
     }
 
-    fn run(self, bound: Bound, workers: &Workers) -> Result<Exit, Failure> {
+    fn run(self, bound: Bound, workers: &Workers, log: &Log) -> Result<Exit, Failure> {
         let Self { runtime, mut signals } = self;
         runtime.block_on(async {
             let server = workers.spawn(async { bound.serve() }).await.context("the start failed")??;
             announce(&server);
-            Ok(end(&server, &mut signals).await)
+            let mut control = Controlled { server: &server, signals: &mut signals, log };
+            Ok(control.until_ended().await)
         })
     }
 }
@@ -111,29 +117,51 @@ fn announce(server: &Server) {
     info!("ready");
 }
 
-/// Waits for a signal, then for the drain or for a second signal.
-async fn end(server: &Server, signals: &mut Signals) -> Exit {
-    let signal = signals.next().await;
-    info!(signal, connections = server.connections(), "draining");
-    let mut shutdown = pin!(server.shutdown());
-    let ended = tokio::select! {
-        biased;
-        ended = &mut shutdown => ended,
-        signal = signals.next() => {
-            warn!(signal, connections = server.connections(), "the drain was cut short");
-            server.abort();
-            shutdown.await;
-            return Exit::DrainTimedOut;
+/// A service that runs, and what it is told.
+struct Controlled<'a> {
+    server: &'a Server,
+    signals: &'a mut Signals,
+    log: &'a Log,
+}
+
+impl Controlled<'_> {
+    /// Waits for a signal to stop, then for the drain or for a second one.
+    async fn until_ended(&mut self) -> Exit {
+        let server = self.server;
+        let signal = self.stop().await;
+        info!(signal, connections = server.connections(), "draining");
+        let mut shutdown = pin!(server.shutdown());
+        let ended = tokio::select! {
+            biased;
+            ended = &mut shutdown => ended,
+            signal = self.stop() => {
+                warn!(signal, connections = server.connections(), "the drain was cut short");
+                server.abort();
+                shutdown.await;
+                return Exit::DrainTimedOut;
+            }
+        };
+        match ended {
+            Shutdown::Drained => {
+                info!("drained");
+                Exit::Ended
+            }
+            Shutdown::TimedOut { aborted } => {
+                warn!(aborted, "the drain timed out");
+                Exit::DrainTimedOut
+            }
         }
-    };
-    match ended {
-        Shutdown::Drained => {
-            info!("drained");
-            Exit::Ended
-        }
-        Shutdown::TimedOut { aborted } => {
-            warn!(aborted, "the drain timed out");
-            Exit::DrainTimedOut
+    }
+
+    /// Does what signals say, until one says to stop; tells its name. Cancel safe.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            match self.signals.next().await {
+                Signal::Stop(name) => return name,
+                Signal::Reopen => self.log.reopen(),
+                Signal::MoreDetail => self.log.raise_level(),
+                Signal::ConfiguredDetail => self.log.restore_level(),
+            }
         }
     }
 }

@@ -51,6 +51,27 @@ pub(crate) struct LogConfig {
     pub(crate) format: LogFormat,
     /// Whether each ended connection writes a line.
     pub(crate) access: bool,
+    /// `None` = standard error.
+    pub(crate) file: Option<LogFileConfig>,
+}
+
+/// `log.file`, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogFileConfig {
+    pub(crate) path: PathBuf,
+    pub(crate) rotation: Rotation,
+    /// How many of the files that were put aside are kept; `None` = all.
+    pub(crate) keep: Option<usize>,
+}
+
+/// `log.rotate`: when the file is put aside and a new one begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rotation {
+    Never,
+    Hourly,
+    Daily,
+    /// Before it would be larger than so many bytes.
+    Size(u64),
 }
 
 /// `log.format`.
@@ -206,9 +227,16 @@ impl Default for ServerConfig {
     }
 }
 
+impl LogFileConfig {
+    /// A file with the defaults of the other keys.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, rotation: Rotation::Daily, keep: Some(7) }
+    }
+}
+
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text, access: true }
+        Self { level: "info".to_owned(), format: LogFormat::Text, access: true, file: None }
     }
 }
 

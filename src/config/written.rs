@@ -7,8 +7,8 @@ use serde::de::IgnoredAny;
 
 use super::meant::{LogFormat, WhenFull};
 use super::value::{
-    Account, Addresses, Backlog, BufferSize, Connections, FastOpen, Mode, Name, OnlyV6, Percent,
-    ProcessConnections, Size, Timeout, Workers,
+    Account, Addresses, Backlog, BufferSize, Connections, FastOpen, FilePath, Keep, Mode, Name, OnlyV6,
+    Percent, ProcessConnections, Rotate, Size, Timeout, Workers,
 };
 
 /// The whole file.
@@ -40,6 +40,9 @@ pub(super) struct Log {
     pub(super) level: Option<String>,
     pub(super) format: Option<LogFormat>,
     pub(super) access: Option<bool>,
+    pub(super) file: Option<FilePath>,
+    pub(super) rotate: Option<Rotate>,
+    pub(super) keep: Option<Keep>,
 }
 
 /// `[defaults]`: what a listener may have, but what it is called, where it listens and what it serves.

@@ -19,7 +19,8 @@ pub(crate) use system::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use system::{
-    Identity, IdentityError, PERMISSION_REMEDY, Signals, raise_descriptor_limit, terminal_knows_colour,
+    Identity, IdentityError, PERMISSION_REMEDY, Signals, append, is_at, raise_descriptor_limit,
+    terminal_knows_colour,
 };
 
 /// Whose problem a failed `accept` is, which says what to do next.
@@ -31,6 +32,23 @@ pub(crate) enum Blame {
     Ours,
     /// The listening socket's, which is dead: no later call can succeed.
     Listener,
+}
+
+/// What a service is told from outside.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// To end; a second one, at once. By the name that the system has for it.
+    Stop(&'static str),
+    /// To open the log's file again.
+    #[cfg_attr(windows, expect(dead_code, reason = "there are no such signals"))]
+    Reopen,
+    /// To log more.
+    #[cfg_attr(windows, expect(dead_code, reason = "as above"))]
+    MoreDetail,
+    /// To log as much as is configured.
+    #[cfg_attr(windows, expect(dead_code, reason = "as above"))]
+    ConfiguredDetail,
 }
 
 /// Sorts an error of `accept` by whose problem it is.

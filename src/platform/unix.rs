@@ -7,8 +7,14 @@ mod socket_file;
 mod socket_options;
 
 use std::fs::File;
+#[cfg(feature = "cli")]
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::AsRawFd;
+#[cfg(feature = "cli")]
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+#[cfg(feature = "cli")]
+use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
@@ -16,6 +22,8 @@ pub(crate) use tokio::net::UnixListener;
 use tokio::net::UnixStream;
 
 use super::Blame;
+#[cfg(feature = "cli")]
+use super::Signal;
 use crate::listener::Credentials;
 
 pub(crate) use self::account::{group_id, user_id};
@@ -158,18 +166,34 @@ pub(crate) const PERMISSION_REMEDY: &str = "a port below 1024 needs the capabili
      (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE) or a lower net.ipv4.ip_unprivileged_port_start; \
      any other port may be forbidden by SELinux or AppArmor";
 
+/// Opens a file to append to; a new one is readable for its owner and group.
+#[cfg(feature = "cli")]
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    File::options().append(true).create(true).mode(0o640).open(path)
+}
+
+/// Whether an open file is the one that has this path now.
+#[cfg(feature = "cli")]
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    let same = |open: Metadata, found: Metadata| (open.dev(), open.ino()) == (found.dev(), found.ino());
+    file.metadata().is_ok_and(|open| fs::metadata(path).is_ok_and(|found| same(open, found)))
+}
+
 /// Whether a terminal here understands escape sequences.
 #[cfg(feature = "cli")]
 pub(crate) fn terminal_knows_colour() -> bool {
     std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb")
 }
 
-/// The signals that ask a service to end; they are caught from `install` on.
+/// The signals that a service understands; they are caught from `install` on.
 #[cfg(feature = "cli")]
 #[derive(Debug)]
 pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+    user_1: tokio::signal::unix::Signal,
+    user_2: tokio::signal::unix::Signal,
 }
 
 #[cfg(feature = "cli")]
@@ -177,14 +201,23 @@ impl Signals {
     /// Catches the signals; must be called on a runtime.
     pub(crate) fn install() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            user_1: signal(SignalKind::user_defined1())?,
+            user_2: signal(SignalKind::user_defined2())?,
+        })
     }
 
-    /// Waits for the next signal and tells its name. Cancel safe.
-    pub(crate) async fn next(&mut self) -> &'static str {
+    /// Waits for the next signal. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
+            _ = self.hang_up.recv() => Signal::Reopen,
+            _ = self.user_1.recv() => Signal::MoreDetail,
+            _ = self.user_2.recv() => Signal::ConfiguredDetail,
         }
     }
 }

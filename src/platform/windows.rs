@@ -1,5 +1,7 @@
 //! Windows: handles have no limit worth raising, errors are Winsock's, and consoles send events.
 
+#[cfg(feature = "cli")]
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
@@ -14,6 +16,8 @@ use windows_sys::Win32::Networking::WinSock::{
 };
 
 use super::Blame;
+#[cfg(feature = "cli")]
+use super::Signal;
 use crate::listener::Credentials;
 
 // === accept ===
@@ -211,6 +215,10 @@ impl Identity {
         Ok(None)
     }
 
+    pub(crate) fn own(&self, _file: &File) -> io::Result<()> {
+        match *self {}
+    }
+
     pub(crate) fn assume(&self) -> Result<(), IdentityError> {
         match *self {}
     }
@@ -220,6 +228,19 @@ impl Identity {
 #[cfg(feature = "cli")]
 pub(crate) const PERMISSION_REMEDY: &str = "another program holds the port for itself alone, or it lies in a reserved \
      range: see `netsh interface ipv4 show excludedportrange protocol=tcp`";
+
+/// Opens a file to append to.
+#[cfg(feature = "cli")]
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    File::options().append(true).create(true).open(path)
+}
+
+/// Whether an open file is the one that has this path now: nobody else can put it aside without having opened it to share,
+/// so it is taken to be.
+#[cfg(feature = "cli")]
+pub(crate) fn is_at(_file: &File, path: &Path) -> bool {
+    path.exists()
+}
 
 /// Whether a terminal here understands escape sequences: Windows Terminal does, and whatever sets `TERM`; the old
 /// console would have to be asked to.
@@ -254,13 +275,13 @@ impl Signals {
         })
     }
 
-    /// Waits for the next event and tells its name. Cancel safe.
-    pub(crate) async fn next(&mut self) -> &'static str {
+    /// Waits for the next event. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => "CTRL_C",
-            _ = self.stop.recv() => "CTRL_BREAK",
-            _ = self.close.recv() => "CTRL_CLOSE",
-            _ = self.shutdown.recv() => "CTRL_SHUTDOWN",
+            _ = self.interrupt.recv() => Signal::Stop("CTRL_C"),
+            _ = self.stop.recv() => Signal::Stop("CTRL_BREAK"),
+            _ = self.close.recv() => Signal::Stop("CTRL_CLOSE"),
+            _ = self.shutdown.recv() => Signal::Stop("CTRL_SHUTDOWN"),
         }
     }
 }

@@ -4,6 +4,8 @@
 
 mod check;
 mod command;
+#[cfg(unix)]
+mod log;
 mod run;
 // Signals are how a service is ended here; a console event of Windows would reach the tests themselves.
 #[cfg(unix)]

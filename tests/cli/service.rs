@@ -46,17 +46,22 @@ impl Service {
 
     /// Reads the log until an event with this message.
     pub(crate) async fn logged(&mut self, message: &str) -> Value {
+        self.event(|event| event["message"] == message).await
+    }
+
+    /// Reads the log until an event like this.
+    pub(crate) async fn event(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         let log = self.log.as_mut().expect("nobody reads it any more");
         let found = async {
             while let Some(line) = log.next_line().await.unwrap() {
                 let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
-                if event["message"] == message {
+                if wanted(&event) {
                     return event;
                 }
             }
-            panic!("the log ended without {message:?}");
+            panic!("the log ended without it");
         };
-        timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{message:?} is not logged"))
+        timeout(PATIENCE, found).await.expect("it is not logged")
     }
 
     /// Sends a signal by name.

@@ -4,7 +4,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::keys_of;
 use super::valid;
-use crate::config::meant::{Limits, LogConfig, ServerConfig, SocketOptions, Timeouts};
+use crate::config::meant::{Limits, LogConfig, LogFileConfig, ServerConfig, SocketOptions, Timeouts};
 use crate::config::{Config, Endpoint, written};
 
 const SERVER: &str = include_str!("../../../config/server.toml");
@@ -82,7 +82,7 @@ fn the_shipped_file_has_every_key() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 35);
+    assert_eq!(seen, 38);
 
     let DeValue::Array(listeners) = file["listener"].get_ref() else { panic!("no list") };
     for key in &keys_of::<written::Listener>()[..4] {
@@ -95,6 +95,7 @@ fn every_key_that_stands_behind_a_mark_is_one() {
     let whole = without_marks(SERVER);
     let config = valid(&whole);
     assert_eq!(config.server.user.as_deref(), Some("terima"));
+    assert_eq!(config.log.file, Some(LogFileConfig::new("/var/log/terima/terima.log".into())));
     assert_eq!(config.listeners[0].socket.owner.as_deref(), Some("root"));
 }
 
@@ -105,7 +106,7 @@ fn without_marks(text: &str) -> String {
         key.is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_')))
     };
     let marked = text.lines().filter(key).count();
-    assert_eq!(marked, 4);
+    assert_eq!(marked, 5);
     text.lines().map(|line| if key(&line) { &line[1..] } else { line }).collect::<Vec<_>>().join("\n")
 }
 

@@ -6,6 +6,7 @@ mod duration;
 mod name;
 mod path;
 mod percent;
+mod rotate;
 mod size;
 mod socket;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use duration::Timeout;
 pub(super) use name::Name;
 pub use path::FilePath;
 pub(super) use percent::Percent;
+pub(super) use rotate::{Keep, Rotate};
 pub use size::Size;
 pub(super) use socket::{Account, Backlog, BufferSize, FastOpen, Mode, OnlyV6};
 

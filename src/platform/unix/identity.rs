@@ -1,7 +1,9 @@
 //! Becoming another user.
 
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::fchown;
 
 use nix::unistd::{self, Gid, Uid, User};
 
@@ -58,6 +60,15 @@ impl Identity {
         };
         let name = entry.and_then(|entry| CString::new(entry.name).ok());
         Ok(Some(Self { user: Some(id), group, name }))
+    }
+
+    /// Gives it a file that the process has open.
+    ///
+    /// # Errors
+    ///
+    /// As fchown(2).
+    pub(crate) fn own(&self, file: &File) -> io::Result<()> {
+        fchown(file, self.user.map(Uid::as_raw), Some(self.group.as_raw()))
     }
 
     /// Becomes it, with all threads and for good. Whoever it is already stays as it is.
