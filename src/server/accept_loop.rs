@@ -72,6 +72,24 @@ impl<S: Socket> AcceptLoop<S> {
         self.serve_backlog();
     }
 
+    /// Accepts until one connection is served, or until `stop`. That one is served in the poll that accepted it.
+    pub(super) async fn run_once(mut self, stop: CancellationToken) {
+        let mut stopped = pin!(stop.cancelled());
+        let mut tick = interval(Heartbeat::INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stopped => return,
+                _ = tick.tick() => self.listener.tick(),
+                (accepted, permits) = self.next() => match permits {
+                    Some(permits) => return self.entrance.serve(accepted, permits),
+                    None => accepted.turn_away(self.entrance.when_full()),
+                },
+            }
+        }
+    }
+
     /// The next connection, with its permits unless it is to be turned away. Cancel safe: the next call goes on.
     ///
     /// With `when_full = "queue"` nothing is accepted while there is no room, so that peers wait in the backlog.

@@ -19,6 +19,7 @@ use crate::platform;
 pub(crate) struct Bound {
     pub(super) config: Config,
     pub(super) listeners: Vec<BoundListener>,
+    pub(super) once: bool,
 }
 
 pub(super) struct BoundListener {
@@ -34,7 +35,7 @@ struct Resolved {
 
 /// Binds all or nothing. Needs a runtime for the names, and registers nothing with it.
 pub(super) async fn bind(ready: Ready) -> Result<Bound, StartError> {
-    let Ready { config, listeners, .. } = ready;
+    let Ready { config, listeners, once, .. } = ready;
     let mut resolved = Vec::with_capacity(listeners.len());
     for ready in listeners {
         resolved.push(resolve(ready).await?);
@@ -53,7 +54,7 @@ pub(super) async fn bind(ready: Ready) -> Result<Bound, StartError> {
             Err(_) => pending().await,
         },
     };
-    Ok(Bound { config, listeners })
+    Ok(Bound { config, listeners, once })
 }
 
 async fn resolve(ready: ReadyListener) -> Result<Resolved, StartError> {

@@ -140,6 +140,17 @@ impl Builder {
         self.check(config, faults)
     }
 
+    /// Checks a listener that was typed on the command line, as [`Builder::load`] does a file.
+    ///
+    /// # Errors
+    ///
+    /// As `load`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ad_hoc(self, listener: &config::AdHoc) -> Result<Ready, Problems> {
+        let (config, faults) = config::read_ad_hoc(listener, &self.overrides);
+        self.check(config, faults)
+    }
+
     fn check(self, config: Config, mut faults: Faults) -> Result<Ready, Problems> {
         let mut listeners = Vec::with_capacity(config.listeners.len());
         for listener in &config.listeners {
@@ -157,7 +168,7 @@ impl Builder {
             return Err(faults.into_problems());
         }
         let warnings = faults.take_warnings();
-        Ok(Ready { config, listeners, warnings })
+        Ok(Ready { config, listeners, warnings, once: false })
     }
 }
 

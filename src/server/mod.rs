@@ -8,6 +8,7 @@ mod bind;
 mod builder;
 mod catalogue;
 mod drain;
+mod first_of;
 mod ready;
 mod start;
 #[cfg(test)]
@@ -122,6 +123,17 @@ impl Server {
     /// Cancel safe: the shutdown goes on. Further calls wait for the same end.
     pub async fn shutdown(&self) -> Shutdown {
         drain::shutdown(&self.0).await
+    }
+
+    /// Waits until nothing is accepted any more and the last connection has ended: after a shutdown, or by itself where one
+    /// connection is all there is to serve.
+    ///
+    /// Cancel safe.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn ended(&self) {
+        self.0.accept_loops.wait().await;
+        // After the accept loops: what they accepted is inside by then.
+        self.0.connections.empty().await;
     }
 
     /// Ends every connection now. What a shutdown would still have waited for is cut off.

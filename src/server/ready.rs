@@ -14,6 +14,8 @@ pub struct Ready {
     pub(super) config: Config,
     pub(super) listeners: Vec<ReadyListener>,
     pub(super) warnings: Vec<Problem>,
+    /// Whether all listeners together serve one connection and no more.
+    pub(super) once: bool,
 }
 
 pub(super) struct ReadyListener {
@@ -40,6 +42,13 @@ impl Ready {
     /// What in the file does nothing on this system, or for these addresses. It is served all the same.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
+    }
+
+    /// Makes it serve one connection, over all listeners, and accept no other. [`Server::ended`] tells when that has ended.
+    #[cfg(feature = "cli")]
+    pub(crate) fn once(mut self) -> Self {
+        self.once = true;
+        self
     }
 
     /// The first half of [`start`](Self::start): nothing of it is on the runtime that it is called in.

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::accept_loop::{AcceptLoop, Entrance};
 use super::bind::{Bound, BoundListener};
+use super::first_of::FirstOf;
 use super::ready::ReadyListener;
 use super::{Running, RunningListener, Server};
 use crate::admission::{Admission, Gate};
@@ -58,7 +59,7 @@ pub enum StartError {
 
 /// Serves what is bound, on the runtime that this is called on.
 pub(super) fn serve(bound: Bound) -> Result<Server, StartError> {
-    let Bound { config, listeners } = bound;
+    let Bound { config, listeners, once } = bound;
     // Before the first accept loop runs: if one socket can't be served, none is.
     let mut open = Vec::with_capacity(listeners.len());
     for BoundListener { ready, sockets } in listeners {
@@ -75,7 +76,7 @@ pub(super) fn serve(bound: Bound) -> Result<Server, StartError> {
         let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
         open.push(OpenListener { ready, sockets });
     }
-    Ok(run(&config, open))
+    Ok(run(&config, open, once))
 }
 
 /// A listener whose sockets are on the runtime.
@@ -101,7 +102,7 @@ impl OpenSocket {
 }
 
 /// Runs the accept loops. Nothing can fail any more.
-fn run(config: &Config, open: Vec<OpenListener>) -> Server {
+fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Server {
     let addresses = open.iter().map(|listener| listener.sockets.len()).sum();
     let connections = Arc::new(Gate::new(max_connections(config.server.max_connections, addresses)));
     let registry = Arc::new(Registry::new());
@@ -109,6 +110,7 @@ fn run(config: &Config, open: Vec<OpenListener>) -> Server {
     let spare = Arc::new(Spare::new());
     let stop = CancellationToken::new();
     let accept_loops = TaskTracker::new();
+    let mut only = once.then(FirstOf::default);
     let mut listeners = Vec::with_capacity(open.len());
     for OpenListener { ready, sockets } in open {
         let gate = Arc::new(Gate::new(ready.limits.connections));
@@ -142,14 +144,18 @@ fn run(config: &Config, open: Vec<OpenListener>) -> Server {
             running.tcp_addresses.extend(address.tcp());
             running.addresses.push(address);
             running.heartbeats.push(Arc::clone(&heartbeat));
-            let start =
-                Start { entrance: &entrance, spare: &spare, heartbeat, stop: &stop, tasks: &accept_loops };
+            let start = Start { entrance: &entrance, spare: &spare, heartbeat, stop: &stop };
             match socket {
-                OpenSocket::Tcp(socket) => start.accept_loop(socket),
-                OpenSocket::Unix(socket) => start.accept_loop(socket),
+                OpenSocket::Tcp(socket) => start.accept_loop(socket, &accept_loops, only.as_mut()),
+                OpenSocket::Unix(socket) => start.accept_loop(socket, &accept_loops, only.as_mut()),
             }
         }
         listeners.push(running);
+    }
+    if let Some(only) = only {
+        accept_loops.spawn(only);
+        // Nothing more is spawned, so that its end can be waited for.
+        accept_loops.close();
     }
     Server(Arc::new(Running {
         listeners,
@@ -172,15 +178,18 @@ struct Start<'a> {
     spare: &'a Arc<Spare>,
     heartbeat: Arc<Heartbeat>,
     stop: &'a CancellationToken,
-    tasks: &'a TaskTracker,
 }
 
 impl Start<'_> {
-    fn accept_loop(self, socket: impl Socket) {
+    fn accept_loop(self, socket: impl Socket, tasks: &TaskTracker, only: Option<&mut FirstOf>) {
         let settings = &self.entrance.settings;
         let (name, when_full) = (Arc::clone(&settings.name), settings.limits.when_full);
         let listener = Listener::new(socket, name, when_full, Arc::clone(self.spare), self.heartbeat);
-        self.tasks.spawn(AcceptLoop::new(listener, Arc::clone(self.entrance)).run(self.stop.clone()));
+        let accept_loop = AcceptLoop::new(listener, Arc::clone(self.entrance));
+        match only {
+            Some(only) => only.add(accept_loop.run_once(self.stop.clone())),
+            None => drop(tasks.spawn(accept_loop.run(self.stop.clone()))),
+        }
     }
 }
 
