@@ -59,6 +59,17 @@ impl<'de> Reader<'de> {
     fn of(self, node: &'de Node) -> Self {
         Self { node, ..self }
     }
+
+    /// The text of a number or a boolean that was typed where strings need no quotes.
+    fn typed(self) -> Option<&'de str> {
+        let text = self.sources.typed(&self.node.span)?;
+        match self.node.value {
+            Value::Integer(_) | Value::Float(_) => Some(text),
+            // An option that stands alone is true, and is no text.
+            Value::Boolean(_) => Some(text).filter(|text| matches!(*text, "true" | "false")),
+            _ => None,
+        }
+    }
 }
 
 impl<'de> Deserializer<'de> for Reader<'de> {
@@ -79,6 +90,17 @@ impl<'de> Deserializer<'de> for Reader<'de> {
                 Err(Refusal::invalid_type(Unexpected::Other(self.node.describe()), &visitor))
             }
         }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        match self.typed() {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        self.deserialize_str(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
@@ -139,7 +161,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit
         unit_struct tuple tuple_struct identifier ignored_any
     }
 }

@@ -10,20 +10,26 @@
 //! - [`source`]: the file's text and those of the overrides, in one space of offsets
 //! - [`file`](mod@file), [`parse`](mod@parse): from a file to text, from text to a tree
 //! - [`tree`]: keys and values that know where they are written
+//! - `ad_hoc`: a listener that is typed on the command line, in the place of a file
 //! - [`overrides`]: single keys from the environment and the command line
 //! - [`de`]: reads a tree into a type, and finds every fault of it; [`refusal`]: one of these
 //! - [`written`]: the keys that there are; [`value`]: their forms, as `"30s"` and `"64KiB"`
 //! - [`resolve`]: fills in defaults and checks what no key alone can tell
 //! - [`meant`]: what the program uses, and the defaults
+//! - `inline`: a tree as text again, for who asks what is meant
 //! - [`options`]: `codec` and `handler`, whose options only their factories understand
 //! - [`fault`]: collects what is wrong; [`problem`] and [`render`]: say it
 //! - [`nearest`], [`printable`]: "did you mean", and text that is fit for a terminal
 //!
-//! The entry points are [`read`] and [`read_file`].
+//! The entry points are [`read`], [`read_file`] and `read_ad_hoc`.
 
+#[cfg(feature = "cli")]
+mod ad_hoc;
 mod de;
 mod fault;
 mod file;
+#[cfg(feature = "cli")]
+mod inline;
 pub(crate) mod meant;
 mod nearest;
 mod options;
@@ -42,6 +48,8 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::ad_hoc::{AdHoc, Typed, TypedOption};
 use self::de::salvage;
 pub(crate) use self::fault::Faults;
 pub(crate) use self::file::read_file;
@@ -54,7 +62,7 @@ use self::parse::parse;
 pub use self::problem::{Problem, Problems};
 use self::refusal::Keys;
 use self::source::Origin;
-use self::tree::{Node, Value};
+use self::tree::{Node, Table, Value};
 pub use self::value::{FilePath, Size, Timeout};
 
 /// Reads the text of a `server.toml`; `origin` is what messages call it.
@@ -65,7 +73,20 @@ pub use self::value::{FilePath, Size, Timeout};
 pub(crate) fn read(origin: &str, text: &str, overrides: &Overrides) -> (Config, Faults) {
     let mut faults = Faults::default();
     let base = faults.sources.add(Origin::File(origin.to_owned()), text);
-    let mut root = parse(text, base, &mut faults);
+    let root = parse(text, base, &mut faults);
+    complete(root, base, overrides, faults)
+}
+
+/// Reads a listener that was typed on the command line, as [`read`] does a file.
+#[cfg(feature = "cli")]
+pub(crate) fn read_ad_hoc(listener: &AdHoc, overrides: &Overrides) -> (Config, Faults) {
+    let mut faults = Faults::default();
+    let root = listener.tree(&mut faults);
+    complete(root, 0, overrides, faults)
+}
+
+/// From a tree, which is written at `base`, to what it means.
+fn complete(mut root: Table, base: usize, overrides: &Overrides, mut faults: Faults) -> (Config, Faults) {
     overrides.apply(&mut root, &mut faults);
 
     let mut root = Node { span: base..base, value: Value::Table(root) };

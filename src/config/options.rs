@@ -1,6 +1,11 @@
 //! `codec` and `handler`: a string where the defaults do, a table where they don't.
 
+#[cfg(feature = "cli")]
+use std::fmt::{self, Display};
+
 use serde::Deserialize;
+#[cfg(feature = "cli")]
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::de::{Salvage, salvage};
@@ -66,10 +71,31 @@ impl Choice {
 }
 
 impl Options {
+    /// Whether none is written.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries().next().is_none()
+    }
+
+    /// Keys and values, in the order in which they are written.
+    #[cfg(feature = "cli")]
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, impl Serialize)> {
+        let entries = self.table.table().into_iter().flat_map(|table| &table.entries);
+        entries.map(|entry| (entry.key.as_str(), &entry.node))
+    }
+
     /// Reads the options into a registered handler's or codec's own options type; [`NoOptions`] where it has
     /// none. Every fault goes to `faults`; None where there was any.
     pub(crate) fn read<T: DeserializeOwned>(&self, faults: &mut Faults) -> Option<T> {
         let Salvage { read, whole } = salvage(&mut self.table.clone(), Keys::Options, faults);
         read.filter(|_| whole)
+    }
+}
+
+/// As an inline table of TOML.
+#[cfg(feature = "cli")]
+impl Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table.fmt(f)
     }
 }

@@ -47,6 +47,16 @@ impl Sources {
         }
     }
 
+    /// A value as it was typed, where that is not in a file. Only there have strings quotes: what looks like a number on the
+    /// command line or in the environment may be meant to be a text.
+    pub(crate) fn typed(&self, written: &Span) -> Option<&str> {
+        let source = self.find(written.start)?;
+        match source.origin {
+            Origin::File(_) => None,
+            _ => Some(source.slice(source.local(written.start)..source.local(written.end))),
+        }
+    }
+
     /// The line that a span begins in, and the offset at which it begins.
     pub(crate) fn line(&self, span: &Span) -> Option<(usize, &str)> {
         let source = self.find(span.start)?;
@@ -62,6 +72,9 @@ pub(crate) enum Origin {
     File(String),
     /// The key of an assignment on the command line.
     Argument(String),
+    /// A word of the command line, as its help calls it: an option, `--codec`, or what stands without one, `ADDRESS`.
+    #[cfg(feature = "cli")]
+    Option(String),
     /// The name of an environment variable.
     Variable(String),
 }
@@ -72,6 +85,8 @@ impl Origin {
         match self {
             Self::File(name) => printable(name).into_owned(),
             Self::Argument(key) => format!("--set {}", printable(key)),
+            #[cfg(feature = "cli")]
+            Self::Option(name) => printable(name).into_owned(),
             Self::Variable(name) => format!("environment variable {}", printable(name)),
         }
     }

@@ -98,7 +98,7 @@ fn assignment(text: &str, root: &mut Table, faults: &mut Faults) {
 }
 
 /// A value of TOML, or else the text as it stands.
-fn read_value(text: &str, base: usize, faults: &mut Faults) -> Node {
+pub(super) fn read_value(text: &str, base: usize, faults: &mut Faults) -> Node {
     let base = base + (text.len() - text.trim_start().len());
     let text = text.trim();
     match DeValue::parse(text) {

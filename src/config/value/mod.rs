@@ -21,6 +21,8 @@ pub(super) use address::{Addresses, too_long};
 pub(super) use count::{Connections, ProcessConnections, Workers};
 pub use duration::Timeout;
 pub(super) use name::Name;
+#[cfg(feature = "cli")]
+pub(super) use name::is_name;
 pub use path::FilePath;
 pub(super) use percent::Percent;
 pub(super) use rotate::{Keep, Rotate};

@@ -9,6 +9,12 @@ use crate::config::printable::quoted;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) struct Name(pub(in crate::config) String);
 
+/// Whether a listener may be called so.
+#[cfg(feature = "cli")]
+pub(in crate::config) fn is_name(text: &str) -> bool {
+    Name::from_text(text).is_ok()
+}
+
 impl Form for Name {
     const WANTED: &'static str = "a name in quotes";
 
