@@ -1,7 +1,6 @@
 //! Why a subcommand did not end as asked, told once, on standard error.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use crate::telemetry::log::{self, LogError};
 use crate::{Problems, StartError};
@@ -14,10 +13,10 @@ use super::exit::Exit;
 /// What stopped a subcommand.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The configuration has faults.
-    Configuration { file: PathBuf, problems: Problems },
+    /// The configuration has faults; `origin` is what it was read from.
+    Configuration { origin: String, problems: Problems },
     /// It was asked for something that can't be.
-    Usage(String),
+    Usage { message: String, help: Option<String> },
     /// A listener could not be bound.
     NotBound(String),
     /// Anything else.
@@ -25,10 +24,15 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// It was asked for something that can't be, and this is what to do about it.
+    pub(super) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), help: Some(help.into()) }
+    }
+
     /// The exit code for it.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Configuration { .. } | Self::Usage(_) => Exit::Usage,
+            Self::Configuration { .. } | Self::Usage { .. } => Exit::Usage,
             Self::NotBound(_) => Exit::NotBound,
             Self::Other(_) => Exit::Failure,
         }
@@ -39,15 +43,20 @@ impl Failure {
         let mut out = io::stderr().lock();
         // If nobody can read it, the exit code still tells.
         let _ = match self {
-            Self::Configuration { file, problems } => {
+            Self::Configuration { origin, problems } => {
                 let count = match problems.len() {
                     1 => "one problem".to_owned(),
                     more => format!("{more} problems"),
                 };
                 let text = problems.render(log::colour(&out));
-                writeln!(out, "{}\n\nterima: {count} in {}", text.trim_end(), file.display())
+                writeln!(out, "{}\n\nterima: {count} in {origin}", text.trim_end())
             }
-            Self::Usage(message) | Self::NotBound(message) => writeln!(out, "terima: {message}"),
+            Self::Usage { message, help: Some(help) } => {
+                writeln!(out, "terima: {message}\n  help: {help}")
+            }
+            Self::Usage { message, help: None } | Self::NotBound(message) => {
+                writeln!(out, "terima: {message}")
+            }
             Self::Other(error) => writeln!(out, "terima: {error:#}"),
         };
     }
@@ -62,7 +71,11 @@ impl From<anyhow::Error> for Failure {
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         match error {
-            LogError::Level(_) | LogError::File { .. } => Self::Usage(error.to_string()),
+            LogError::Level(_) => Self::Usage { message: error.to_string(), help: None },
+            LogError::File { .. } => Self::usage(
+                error.to_string(),
+                "its folder must be there, and the file be writable for who starts terima",
+            ),
             LogError::Taken => Self::Other(error.into()),
         }
     }
@@ -70,7 +83,7 @@ impl From<LogError> for Failure {
 
 impl From<IdentityError> for Failure {
     fn from(error: IdentityError) -> Self {
-        Self::Usage(error.to_string())
+        Self::Usage { message: error.to_string(), help: None }
     }
 }
 

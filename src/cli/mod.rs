@@ -1,24 +1,32 @@
-//! The command line of the service: `run` and `check`.
+//! The command line of the service: `run`, `serve`, `check`, `health`, `init`, `completions` and `man`.
 //!
 //! A program that registers handlers of its own has the same command line with one call of [`main`].
 
 mod args;
 mod bind;
 mod check;
+mod completions;
 mod exit;
 mod failure;
+mod health;
+mod init;
 mod load;
+mod man;
 mod notation;
+mod output;
 mod run;
 mod workers;
 
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Error, Parser};
 
 use crate::Builder;
 
-use self::args::{Arguments, Command};
+use crate::telemetry::log::colour;
+
+use self::args::{Arguments, Task};
 use self::exit::Exit;
 
 /// The whole of a `main` function: reads the command line, does what it says, and tells how that ended.
@@ -38,14 +46,19 @@ use self::exit::Exit;
 /// }
 /// ```
 pub fn main(builder: Builder) -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(answer) => return print(&answer).into(),
+    let task = match Arguments::try_parse().and_then(Arguments::into_task) {
+        Ok(task) => task,
+        Err(answer) => return tell(&answer).into(),
     };
-    let (source, command) = arguments.into_parts();
-    let ended = match command {
-        Command::Run(_) => run::run(builder, &source),
-        Command::Check(_) => check::check(builder, &source),
+    let ended = match task {
+        Task::Run(source) => run::run(builder, &source),
+        Task::Check { source, json: false } => check::check(builder, &source),
+        Task::Check { source, json: true } => check::json::check(builder, &source),
+        Task::Health { source, timeout } => health::health(builder, &source, timeout),
+        Task::Init(file) => init::init(&file),
+        Task::Completions(shell) => completions::completions(shell),
+        Task::Man { directory: None } => man::print(),
+        Task::Man { directory: Some(directory) } => man::write(&directory),
     };
     ended
         .unwrap_or_else(|failure| {
@@ -55,9 +68,21 @@ pub fn main(builder: Builder) -> ExitCode {
         .into()
 }
 
-/// Prints help, the version, or what is wrong with the command line.
-fn print(answer: &clap::Error) -> Exit {
+/// Tells help, the version, or what is wrong with the command line.
+fn tell(answer: &Error) -> Exit {
+    if answer.use_stderr() {
+        write(answer, io::stderr(), "terima:");
+        Exit::Usage
+    } else {
+        write(answer, io::stdout(), "error:");
+        Exit::Ended
+    }
+}
+
+/// Writes it with colour where that is welcome. `prefix` takes the place of the one that every error of clap's begins with.
+fn write(answer: &Error, mut out: impl Write + IsTerminal, prefix: &str) {
+    let text = answer.render();
+    let text = if colour(&out) { text.ansi().to_string() } else { text.to_string() };
     // If nobody can read it, the exit code still tells.
-    let _ = answer.print();
-    if answer.use_stderr() { Exit::Usage } else { Exit::Ended }
+    let _ = out.write_all(text.replacen("error:", prefix, 1).as_bytes()).and_then(|()| out.flush());
 }

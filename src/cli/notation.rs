@@ -19,11 +19,6 @@ pub(super) fn size(bytes: usize) -> String {
     }
 }
 
-/// A number, or `unlimited`.
-pub(super) fn limit(value: Option<usize>) -> String {
-    value.map_or_else(|| "unlimited".to_owned(), |most| most.to_string())
-}
-
 /// `10%`.
 pub(super) fn percentage(part: f64) -> String {
     format!("{}%", (part * 10_000.0).round() / 100.0)

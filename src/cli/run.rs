@@ -15,10 +15,9 @@ use crate::telemetry::log::{self, Log};
 use crate::telemetry::panics;
 use crate::{Builder, Ready, Server, Shutdown};
 
-use super::args::Source;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::load::load;
+use super::load::{Source, load};
 use super::workers::Workers;
 
 /// Runs the service until a signal ends it.
@@ -33,7 +32,7 @@ pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
 
     let log = log::init(&config.log)?;
     panics::report();
-    info!(version = env!("CARGO_PKG_VERSION"), configuration = %source.file.display(), "starting");
+    info!(version = env!("CARGO_PKG_VERSION"), configuration = %source.configuration, "starting");
     if let Some(limit) = descriptors {
         debug!(before = limit.before, now = limit.now, "descriptor limit");
     }
@@ -125,10 +124,18 @@ struct Controlled<'a> {
 }
 
 impl Controlled<'_> {
-    /// Waits for a signal to stop, then for the drain or for a second one.
+    /// Waits for a signal to stop, then for the drain or for a second one; or, with `--once`, for the end of the one
+    /// connection.
     async fn until_ended(&mut self) -> Exit {
         let server = self.server;
-        let signal = self.stop().await;
+        let signal = tokio::select! {
+            biased;
+            signal = self.stop() => signal,
+            () = server.ended() => {
+                info!("the one connection has ended");
+                return Exit::Ended;
+            }
+        };
         info!(signal, connections = server.connections(), "draining");
         let mut shutdown = pin!(server.shutdown());
         let ended = tokio::select! {

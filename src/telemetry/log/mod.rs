@@ -71,7 +71,7 @@ pub(crate) enum LogError {
     #[error("log.level: {0}")]
     Level(String),
     /// The file can't be opened.
-    #[error("log.file: can't open {}: {error}\n  help: its folder must be there, and the file be writable for who starts terima", path.display())]
+    #[error("log.file: can't open {}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     /// Only one subscriber can be the process's own.
     #[error("this process already has a `tracing` subscriber; `terima::cli::main` sets its own")]
