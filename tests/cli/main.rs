@@ -4,10 +4,17 @@
 
 mod check;
 mod command;
+mod generated;
+mod init;
+mod run;
+
+// Signals are how a service is ended here; a console event of Windows would reach the tests themselves.
+#[cfg(unix)]
+mod health;
 #[cfg(unix)]
 mod log;
-mod run;
-// Signals are how a service is ended here; a console event of Windows would reach the tests themselves.
+#[cfg(unix)]
+mod serve;
 #[cfg(unix)]
 mod service;
 #[cfg(unix)]
@@ -19,7 +26,7 @@ use command::{ECHO, File, ended, ended_with, terima};
 
 #[tokio::test]
 async fn help_and_version_are_answers() {
-    for arguments in [&["--help"][..], &["-h"], &["--version"], &["run", "--help"], &["check", "-h"]] {
+    for arguments in [&["--help"][..], &["-h"], &["--version"], &["run", "--help"], &["help", "check"]] {
         let ended = ended_with(arguments).await;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
         assert!(ended.stdout.contains("terima"), "{arguments:?}: {}", ended.stdout);
@@ -78,4 +85,25 @@ async fn a_full_disk_is_1() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let status = terima().arg("check").arg("--config").arg(file.path()).stdout(full).status().await.unwrap();
     assert_eq!(status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn wrong_usage_is_told_as_all_else_is() {
+    let ended = ended_with(["no-such-command"]).await;
+    assert!(ended.stderr.starts_with("terima: unrecognized subcommand"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains('\u{1b}'), "colour, and no terminal: {}", ended.stderr);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn who_stops_reading_has_seen_enough() {
+    for arguments in [&["--help"][..], &["init", "-"], &["man"], &["completions", "zsh"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut child = terima();
+        let child = child.args(arguments).stdout(writer).stderr(std::process::Stdio::piped());
+        let output = child.output().await.unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), told.as_str()), (Some(0), ""), "{arguments:?}");
+    }
 }

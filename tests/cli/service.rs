@@ -15,22 +15,31 @@ pub(crate) struct Service {
     child: Child,
     /// Gone once nobody is to read it any more.
     log: Option<Lines<BufReader<ChildStderr>>>,
-    _file: File,
+    _file: Option<File>,
 }
 
 impl Service {
     /// Starts it; what it logs is still to be read.
     pub(crate) fn spawn(text: &str, arguments: &[&str]) -> Self {
         let file = File::new(text);
-        let mut child = terima()
-            .arg("run")
-            .arg("--config")
-            .arg(file.path())
-            .args(["--set", "log.format=json"])
-            .args(arguments)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child = Self::command("run").arg("--config").arg(file.path()).args(arguments).spawn().unwrap();
+        Self::of(child, Some(file))
+    }
+
+    /// Starts a listener without a file, as [`start`](Self::start) does one with.
+    pub(crate) async fn serve(arguments: &[&str]) -> (Self, SocketAddr) {
+        let mut service = Self::of(Self::command("serve").args(arguments).spawn().unwrap(), None);
+        let address = service.ready().await;
+        (service, address)
+    }
+
+    fn command(subcommand: &str) -> Command {
+        let mut command = terima();
+        command.args(["--set", "log.format=json", subcommand]).stderr(Stdio::piped());
+        command
+    }
+
+    fn of(mut child: Child, file: Option<File>) -> Self {
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         Self { child, log: Some(log), _file: file }
     }
@@ -38,10 +47,15 @@ impl Service {
     /// Starts it and waits until it is ready; tells where its first listener is.
     pub(crate) async fn start(text: &str, arguments: &[&str]) -> (Self, SocketAddr) {
         let mut service = Self::spawn(text, arguments);
-        let listening = service.logged("listening").await;
-        let address = listening["address"].as_str().unwrap().parse().unwrap();
-        service.logged("ready").await;
+        let address = service.ready().await;
         (service, address)
+    }
+
+    /// Waits until it is ready; tells where its first listener is.
+    async fn ready(&mut self) -> SocketAddr {
+        let listening = self.logged("listening").await;
+        self.logged("ready").await;
+        listening["address"].as_str().unwrap().parse().unwrap()
     }
 
     /// Reads the log until an event with this message.

@@ -1,5 +1,7 @@
 //! The shipped files, the fixtures, and what no fixture can hold.
 
+#[cfg(feature = "cli")]
+mod ad_hoc;
 mod fixtures;
 mod keys;
 mod options;

@@ -1,6 +1,7 @@
 //! The accept loop, over a scripted socket and over real ones.
 
 mod full;
+mod once;
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,0 +1,70 @@
+//! One connection, and no other.
+
+use super::*;
+use crate::server::first_of::FirstOf;
+
+fn only(setup: &Setup, sockets: &[&Scripted]) -> JoinHandle<()> {
+    let mut only = FirstOf::default();
+    for socket in sockets {
+        let heartbeat = Arc::new(Heartbeat::new());
+        let spare = Arc::new(Spare::new());
+        let listener = Listener::new((*socket).clone(), "test".into(), WhenFull::Queue, spare, heartbeat);
+        let accept_loop = AcceptLoop::new(listener, Arc::clone(&setup.entrance));
+        only.add(accept_loop.run_once(setup.stop.clone()));
+    }
+    tokio::spawn(only)
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_that_come_at_once_one_is_accepted() {
+    let setup = Setup::new(None, WhenFull::Queue, echo());
+    let sockets = [Scripted::default(), Scripted::default()];
+    let [first, second] = &sockets;
+    let mut clients = [first.connect(), first.connect(), second.connect()];
+    let running = only(&setup, &[first, second]);
+    running.await.unwrap();
+    assert_eq!((first.left(), second.left()), (1, 1));
+    answers(&mut clients[0]).await;
+    assert_eq!(setup.server.inside(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_may_come_to_any_address() {
+    let setup = Setup::new(None, WhenFull::Queue, echo());
+    let (first, second) = (Scripted::default(), Scripted::default());
+    let running = only(&setup, &[&first, &second]);
+    settle().await;
+    assert!(!running.is_finished());
+    let mut client = second.connect();
+    answers(&mut client).await;
+    running.await.unwrap();
+    // Whoever comes now is taken by nobody.
+    let _late = first.connect();
+    settle().await;
+    assert_eq!(first.left(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_fails_is_not_the_one() {
+    let setup = Setup::new(None, WhenFull::Queue, echo());
+    let socket = Scripted::default();
+    socket.push(Err(io::Error::from_raw_os_error(libc::ECONNABORTED)));
+    let running = only(&setup, &[&socket]);
+    settle().await;
+    assert!(!running.is_finished());
+    let mut client = socket.connect();
+    answers(&mut client).await;
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_it_without_one() {
+    let setup = Setup::new(None, WhenFull::Queue, echo());
+    let socket = Scripted::default();
+    let running = only(&setup, &[&socket]);
+    settle().await;
+    setup.stop.cancel();
+    running.await.unwrap();
+    assert_eq!(setup.server.inside(), 0);
+}
