@@ -110,3 +110,21 @@ async fn no_file_is_read_and_variables_hold() {
     assert_eq!(ended.code, Some(64), "{}", ended.stderr);
     assert!(ended.stderr.contains("IDEL") && !ended.stderr.contains("no-such"), "{}", ended.stderr);
 }
+
+#[tokio::test]
+async fn the_help_has_every_handler_and_every_codec() {
+    let help = ended(terima().args(["serve", "--help"])).await.stdout;
+    // A name like no other is answered with all that there are.
+    for (arguments, noun) in
+        [(&["??????????", ":0"][..], "handlers"), (&["echo", ":0", "--codec=??????????"], "codecs")]
+    {
+        let ended = ended(terima().arg("serve").args(arguments)).await;
+        let (_, known) = ended.stderr.split_once(&format!("known {noun}: ")).expect(noun);
+        let names: Vec<_> =
+            known.lines().next().unwrap().split(", ").map(|name| name.trim_matches('`')).collect();
+        assert!(names.len() > 1, "{names:?}");
+        for name in names {
+            assert!(help.lines().any(|line| line.starts_with(&format!("  {name} "))), "no {name}: {help}");
+        }
+    }
+}

@@ -63,11 +63,23 @@ pub(super) const SERVE: &str = "\
 Handlers:
   echo     sends every frame back (RFC 862)
   discard  reads all and answers nothing (RFC 863)
+  chargen  sends lines without end (RFC 864)
+  quote    sends one quote, chosen at random, and closes (RFC 865)
+             --file FILE               as fortune(6) has them [a few proverbs]
+  daytime  sends the date and the time of day, and closes (RFC 867)
+  time     sends the seconds since 1900, and closes (RFC 868)
 
 Codecs:
-  bytes    what has arrived, as it comes; the default of these handlers
+  bytes    what has arrived, as it comes; what these handlers have without --codec
   lines    lines that end with LF or CRLF
-           both: --codec-max-frame SIZE, 64KiB: the longest frame
+  length   frames behind a header with their length
+             --codec-width N           bytes of the length, 1 to 8 [4]
+             --codec-order WORD        big or little [big]
+             --codec-offset N          bytes of the header before the length [0]
+             --codec-counts WORD       payload or frame [payload]
+             --codec-adjust N          added to the length [0]
+             --codec-keep-header       the handler is given the header too
+  all:       --codec-max-frame SIZE    the longest frame [64KiB]
 
 Options of the handler are written --KEY VALUE, --KEY=VALUE, or --KEY alone for true; those of the codec \
 --codec-KEY. A `-` in a key stands for `_`. They come behind ADDRESS. A value is TOML where it is a number, a boolean, a \
@@ -80,4 +92,5 @@ read; TERIMA_LOG and TERIMA__KEY__NAME hold.
 Examples:
   terima serve echo 127.0.0.1:7007 --codec lines
   terima serve echo 127.0.0.1:0 --codec lines --codec-max-frame 4KiB
+  terima serve quote :17 --file quotes.txt
   terima serve discard :9 --once --set defaults.timeouts.idle=5s";
