@@ -242,8 +242,8 @@ fn names_that_there_are_not() {
         (
             "\"teleport\"",
             "",
-            "server.toml:4:11: there is no handler `teleport` (known handlers: `discard`, `double`, `echo`, `full`, \
-             `shout`, `silent`)",
+            "server.toml:4:11: there is no handler `teleport` (known handlers: `chargen`, `daytime`, `discard`, `double`, `echo`, \
+             `full`, `quote`, `shout`, `silent`, `time`)",
         ),
         (
             "\"echo\"",
