@@ -19,8 +19,8 @@ pub(crate) use system::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use system::{
-    Identity, IdentityError, PERMISSION_REMEDY, Signals, append, is_at, raise_descriptor_limit,
-    terminal_knows_colour,
+    Identity, IdentityError, PERMISSION_REMEDY, Signals, append, has_manager, is_at, monotonic_micros,
+    notify, raise_descriptor_limit, terminal_knows_colour, watchdog,
 };
 
 /// Whose problem a failed `accept` is, which says what to do next.

@@ -3,6 +3,8 @@
 mod account;
 #[cfg(feature = "cli")]
 mod identity;
+#[cfg(feature = "cli")]
+mod manager;
 mod socket_file;
 mod socket_options;
 
@@ -29,6 +31,8 @@ use crate::listener::Credentials;
 pub(crate) use self::account::{group_id, user_id};
 #[cfg(feature = "cli")]
 pub(crate) use self::identity::{Identity, IdentityError};
+#[cfg(feature = "cli")]
+pub(crate) use self::manager::{has_manager, monotonic_micros, notify, watchdog};
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
     LACKING_SOCKET_OPTIONS, keepalive, set_defer_accept, set_fast_open, set_freebind, set_reuse_address,

@@ -198,6 +198,30 @@ pub(crate) fn is_acknowledged<S>(_socket: &S) -> bool {
 /// Whether a process can become another user.
 pub(crate) const CHANGES_USER: bool = false;
 
+/// Whether there is somebody to be told how the service is.
+#[cfg(feature = "cli")]
+pub(crate) fn has_manager() -> bool {
+    false
+}
+
+/// Tells nobody.
+#[cfg(feature = "cli")]
+pub(crate) fn notify(_state: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// There is none who wants to know.
+#[cfg(feature = "cli")]
+pub(crate) fn monotonic_micros() -> u128 {
+    0
+}
+
+/// Nobody watches.
+#[cfg(feature = "cli")]
+pub(crate) fn watchdog() -> Option<Duration> {
+    None
+}
+
 /// Whom a process is to become: nobody can be asked for.
 #[cfg(feature = "cli")]
 #[derive(Debug)]

@@ -14,6 +14,8 @@ mod health;
 #[cfg(unix)]
 mod log;
 #[cfg(unix)]
+mod notify;
+#[cfg(unix)]
 mod serve;
 #[cfg(unix)]
 mod service;

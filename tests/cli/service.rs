@@ -21,9 +21,15 @@ pub(crate) struct Service {
 impl Service {
     /// Starts it; what it logs is still to be read.
     pub(crate) fn spawn(text: &str, arguments: &[&str]) -> Self {
+        Self::spawn_in(text, arguments, &[])
+    }
+
+    /// As [`spawn`](Self::spawn), with more in its environment.
+    pub(crate) fn spawn_in(text: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let file = File::new(text);
-        let child = Self::command("run").arg("--config").arg(file.path()).args(arguments).spawn().unwrap();
-        Self::of(child, Some(file))
+        let mut command = Self::command("run");
+        command.arg("--config").arg(file.path()).args(arguments).envs(environment.iter().copied());
+        Self::of(command.spawn().unwrap(), Some(file))
     }
 
     /// Starts a listener without a file, as [`start`](Self::start) does one with.
@@ -46,7 +52,16 @@ impl Service {
 
     /// Starts it and waits until it is ready; tells where its first listener is.
     pub(crate) async fn start(text: &str, arguments: &[&str]) -> (Self, SocketAddr) {
-        let mut service = Self::spawn(text, arguments);
+        Self::start_in(text, arguments, &[]).await
+    }
+
+    /// As [`start`](Self::start), with more in its environment.
+    pub(crate) async fn start_in(
+        text: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> (Self, SocketAddr) {
+        let mut service = Self::spawn_in(text, arguments, environment);
         let address = service.ready().await;
         (service, address)
     }

@@ -1,0 +1,133 @@
+//! The thread that controls the service: starts it, does what it is told from outside, and sees to its end.
+
+use std::pin::pin;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tracing::{info, warn};
+
+use crate::platform::{Signal, Signals};
+use crate::server::Bound;
+use crate::telemetry::log::Log;
+use crate::{Ready, Server, Shutdown};
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::notify::Notifier;
+use super::workers::Workers;
+
+/// Starts the service and sees to its end, on a thread that serves nothing: a handler that blocks every worker delays
+/// neither a signal nor the end of the drain.
+pub(super) struct Control {
+    runtime: Runtime,
+    signals: Signals,
+}
+
+impl Control {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("can't start the runtime that waits for signals")?;
+        let signals = {
+            let _entered = runtime.enter();
+            Signals::install().context("can't wait for signals")?
+        };
+        Ok(Self { runtime, signals })
+    }
+
+    pub(super) fn bind(&self, ready: Ready) -> Result<Bound, Failure> {
+        Ok(self.runtime.block_on(ready.bind())?)
+    }
+
+    pub(super) fn run(self, bound: Bound, workers: &Workers, log: &Log) -> Result<Exit, Failure> {
+        let Self { runtime, mut signals } = self;
+        runtime.block_on(async {
+            let server = workers.spawn(async { bound.serve() }).await.context("the start failed")??;
+            announce(&server);
+            let mut notifier = Notifier::new();
+            notifier.ready(&server);
+            let mut control = Controlled { server: &server, signals: &mut signals, log, notifier };
+            Ok(control.until_ended().await)
+        })
+    }
+}
+
+fn announce(server: &Server) {
+    for listener in server.listeners() {
+        for address in listener.addresses {
+            info!(listener = listener.name, %address, "listening");
+        }
+    }
+    info!("ready");
+}
+
+/// A service that runs, and what it is told.
+struct Controlled<'a> {
+    server: &'a Server,
+    signals: &'a mut Signals,
+    log: &'a Log,
+    notifier: Notifier,
+}
+
+impl Controlled<'_> {
+    /// Waits for a signal to stop, then for the drain or for a second one; or, with `--once`, for the end of the one
+    /// connection.
+    async fn until_ended(&mut self) -> Exit {
+        let server = self.server;
+        let signal = tokio::select! {
+            biased;
+            signal = self.stop() => signal,
+            () = server.ended() => {
+                info!("the one connection has ended");
+                return Exit::Ended;
+            }
+        };
+        info!(signal, connections = server.connections(), "draining");
+        self.notifier.stopping(server);
+        let mut shutdown = pin!(server.shutdown());
+        let ended = tokio::select! {
+            biased;
+            ended = &mut shutdown => ended,
+            signal = self.stop() => {
+                warn!(signal, connections = server.connections(), "the drain was cut short");
+                server.abort();
+                shutdown.await;
+                return Exit::DrainTimedOut;
+            }
+        };
+        match ended {
+            Shutdown::Drained => {
+                info!("drained");
+                Exit::Ended
+            }
+            Shutdown::TimedOut { aborted } => {
+                warn!(aborted, "the drain timed out");
+                Exit::DrainTimedOut
+            }
+        }
+    }
+
+    /// Does what signals say, until one says to stop; tells its name. The service manager is told meanwhile how things are.
+    /// Cancel safe.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                biased;
+                signal = self.signals.next() => match signal {
+                    Signal::Stop(name) => return name,
+                    Signal::Reopen => self.reopen(),
+                    Signal::MoreDetail => self.log.raise_level(),
+                    Signal::ConfiguredDetail => self.log.restore_level(),
+                },
+                () = self.notifier.due() => self.notifier.tell(self.server),
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        self.notifier.reloading();
+        self.log.reopen();
+        self.notifier.reloaded(self.server);
+    }
+}

@@ -1,0 +1,221 @@
+//! What the service manager is told: sd_notify(3).
+
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tracing::debug;
+
+use crate::platform;
+use crate::{ListenerStatus, Server};
+
+/// How often the status is told, where nothing else asks for more.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Each time while the service drains, the manager is asked for so much more time: a drain may take longer than the unit's
+/// `TimeoutStopSec`.
+const EXTENSION: Duration = Duration::from_secs(30);
+
+/// Tells the service manager how the service is. Where there is none, it does nothing.
+pub(super) struct Notifier {
+    /// When there is somebody to be told.
+    ticks: Option<Interval>,
+    watchdog: bool,
+    stopping: bool,
+    /// The status that was told last.
+    told: String,
+}
+
+/// How a server is.
+struct Health {
+    connections: usize,
+    listeners: Vec<ListenerStatus>,
+}
+
+impl Notifier {
+    pub(super) fn new() -> Self {
+        let watchdog = platform::watchdog();
+        let ticks = platform::has_manager().then(|| {
+            // Twice in its time, as sd_watchdog_enabled(3) wants it.
+            let mut ticks = interval(watchdog.map_or(EVERY, |limit| EVERY.min(limit / 2)));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        });
+        Self { ticks, watchdog: watchdog.is_some(), stopping: false, told: String::new() }
+    }
+
+    /// Every address is listened on.
+    pub(super) fn ready(&mut self, server: &Server) {
+        self.send("READY=1", &Health::of(server));
+    }
+
+    /// The log is being opened again. While the service stops, that is nobody's concern.
+    pub(super) fn reloading(&mut self) {
+        if self.ticks.is_some() && !self.stopping {
+            let now = platform::monotonic_micros();
+            deliver(&format!("RELOADING=1\nMONOTONIC_USEC={now}"));
+        }
+    }
+
+    /// It is open again.
+    pub(super) fn reloaded(&mut self, server: &Server) {
+        if !self.stopping {
+            self.send("READY=1", &Health::of(server));
+        }
+    }
+
+    /// The drain begins, with the lame-duck time before it.
+    pub(super) fn stopping(&mut self, server: &Server) {
+        self.stopping = true;
+        self.send(&format!("STOPPING=1\n{}", extension()), &Health::of(server));
+    }
+
+    /// Waits until there is something to be told again. Cancel safe.
+    pub(super) async fn due(&mut self) {
+        match &mut self.ticks {
+            Some(ticks) => {
+                ticks.tick().await;
+            }
+            None => pending().await,
+        }
+    }
+
+    /// Tells how the server is, as often as [`due`](Self::due) says.
+    pub(super) fn tell(&mut self, server: &Server) {
+        let health = Health::of(server);
+        self.send(&self.signs_of_life(&health), &health);
+    }
+
+    /// An accept loop that hangs, or whose socket is dead, is left to the manager: nobody else restarts the service. When
+    /// the service stops, the loops end, and the drain has a deadline of its own.
+    fn signs_of_life(&self, health: &Health) -> String {
+        let alive = self.watchdog && (self.stopping || health.is_alive());
+        let watchdog = alive.then(|| "WATCHDOG=1".to_owned());
+        let extension = self.stopping.then(extension);
+        Vec::from_iter(watchdog.into_iter().chain(extension)).join("\n")
+    }
+
+    /// Sends lines, and the status if it is another.
+    fn send(&mut self, lines: &str, health: &Health) {
+        if self.ticks.is_none() {
+            return;
+        }
+        let status = health.status(self.stopping);
+        let mut message = lines.to_owned();
+        if status != self.told {
+            message = format!("{message}\nSTATUS={status}");
+            self.told = status;
+        }
+        let message = message.trim_start_matches('\n');
+        if !message.is_empty() {
+            deliver(message);
+        }
+    }
+}
+
+fn extension() -> String {
+    format!("EXTEND_TIMEOUT_USEC={}", EXTENSION.as_micros())
+}
+
+/// A manager that can't be told is not worth more than a line: the service is as good without.
+fn deliver(message: &str) {
+    if let Err(error) = platform::notify(message) {
+        debug!(%error, "the service manager can't be told");
+    }
+}
+
+impl Health {
+    fn of(server: &Server) -> Self {
+        Self { connections: server.connections(), listeners: server.listeners() }
+    }
+
+    fn is_alive(&self) -> bool {
+        self.listeners.iter().all(|listener| listener.healthy)
+    }
+
+    /// One line for people.
+    fn status(&self, stopping: bool) -> String {
+        let connections = counted(self.connections, "connection");
+        if stopping {
+            return format!("stopping, {connections} left");
+        }
+        let named = |wanted: fn(&ListenerStatus) -> bool| {
+            let names: Vec<_> =
+                self.listeners.iter().filter(|one| wanted(one)).map(|one| one.name.as_str()).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        };
+        let listeners = counted(self.listeners.len(), "listener");
+        let serving = format!("serving {connections} on {listeners}");
+        match (named(|listener| !listener.healthy), named(|listener| listener.paused)) {
+            (Some(dead), _) => format!("{serving}; nothing is accepted on {dead}"),
+            (None, Some(paused)) => format!("{serving}; accepting pauses on {paused}"),
+            (None, None) => serving,
+        }
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener(name: &str, healthy: bool, paused: bool) -> ListenerStatus {
+        ListenerStatus {
+            name: name.to_owned(),
+            addresses: Vec::new(),
+            connections: 0,
+            healthy,
+            heartbeat_age: Duration::ZERO,
+            paused,
+        }
+    }
+
+    #[test]
+    fn a_loop_that_hangs_is_no_sign_of_life() {
+        let table = [
+            (true, false, true, "WATCHDOG=1"),
+            (true, false, false, ""),
+            (false, false, true, ""),
+            (true, true, false, "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=30000000"),
+            (false, true, true, "EXTEND_TIMEOUT_USEC=30000000"),
+        ];
+        for (watchdog, stopping, healthy, expected) in table {
+            let notifier = Notifier { ticks: None, watchdog, stopping, told: String::new() };
+            let health = Health { connections: 0, listeners: vec![listener("a", healthy, true)] };
+            assert_eq!(notifier.signs_of_life(&health), expected);
+        }
+    }
+
+    #[test]
+    fn the_status_is_a_line_for_people() {
+        let table = [
+            (0, vec![listener("a", true, false)], false, true, "serving 0 connections on 1 listener"),
+            (
+                1,
+                vec![listener("a", true, true), listener("b", true, true)],
+                false,
+                true,
+                "serving 1 connection on 2 listeners; accepting pauses on a, b",
+            ),
+            (
+                2,
+                vec![listener("a", false, false), listener("b", true, true)],
+                false,
+                false,
+                "serving 2 connections on 2 listeners; nothing is accepted on a",
+            ),
+            (7, vec![listener("a", false, false)], true, false, "stopping, 7 connections left"),
+        ];
+        for (connections, listeners, stopping, alive, expected) in table {
+            let health = Health { connections, listeners };
+            assert_eq!(health.status(stopping), expected);
+            assert_eq!(health.is_alive(), alive, "{expected}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The service manager, where it is one that listens: sd_notify(3), sd_watchdog_enabled(3).
+//!
+//! By hand, as it is a datagram: the crate sd-notify knows no abstract sockets, which containers have, and waits for a
+//! manager that does not read.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::process;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+/// Where the manager listens.
+const SOCKET: &str = "NOTIFY_SOCKET";
+
+/// Whether there is somebody to be told.
+pub(crate) fn has_manager() -> bool {
+    env::var_os(SOCKET).is_some_and(|socket| !socket.is_empty())
+}
+
+/// Tells the manager one or more lines of `NAME=value`; nothing where there is none. It never waits.
+///
+/// # Errors
+///
+/// The socket can't be reached, or is full.
+pub(crate) fn notify(state: &str) -> io::Result<()> {
+    match env::var_os(SOCKET) {
+        Some(socket) if !socket.is_empty() => send(&socket, state.as_bytes()),
+        _ => Ok(()),
+    }
+}
+
+fn send(to: &OsStr, message: &[u8]) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = to.to_str().and_then(|to| to.strip_prefix('@')) {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::net::SocketAddr;
+        return socket.send_to_addr(message, &SocketAddr::from_abstract_name(name)?).map(drop);
+    }
+    socket.send_to(message, to).map(drop)
+}
+
+/// The monotonic clock in microseconds: since systemd 253 it has to come with `RELOADING=1`.
+pub(crate) fn monotonic_micros() -> u128 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| Duration::from(now).as_micros())
+}
+
+/// Without a sign of life for so long, the manager takes the service to be hung, and restarts it; `None` = it does not
+/// watch this process.
+pub(crate) fn watchdog() -> Option<Duration> {
+    let limit = env::var("WATCHDOG_USEC").ok()?.parse().ok().filter(|limit| *limit > 0)?;
+    let ours = env::var("WATCHDOG_PID").map_or(true, |id| id.parse() == Ok(process::id()));
+    ours.then(|| Duration::from_micros(limit))
+}
