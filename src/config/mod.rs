@@ -47,6 +47,8 @@ mod written;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use self::tests::keys_of;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::ad_hoc::{AdHoc, Typed, TypedOption};

@@ -151,6 +151,12 @@ impl Builder {
         self.check(config, faults)
     }
 
+    /// The handlers and the codecs that there are.
+    #[cfg(test)]
+    pub(super) fn names(&self) -> (Vec<&str>, Vec<&str>) {
+        self.catalogue.names()
+    }
+
     fn check(self, config: Config, mut faults: Faults) -> Result<Ready, Problems> {
         let mut listeners = Vec::with_capacity(config.listeners.len());
         for listener in &config.listeners {

@@ -111,6 +111,12 @@ impl Catalogue {
         made?.with_codec(made_codec?)
     }
 
+    /// The handlers and the codecs that there are.
+    #[cfg(test)]
+    pub(super) fn names(&self) -> (Vec<&str>, Vec<&str>) {
+        (self.handlers.keys().map(String::as_str).collect(), self.codecs.keys().map(String::as_str).collect())
+    }
+
     fn mismatch(
         &self,
         handler: &Choice,

@@ -6,7 +6,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// The keys of a struct, in their order.
-pub(super) fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
+pub(crate) fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
     match T::deserialize(Ask) {
         Err(Keys(Some(keys))) => keys,
         _ => panic!("this is no struct"),

@@ -11,6 +11,7 @@ mod shipped;
 mod unreadable;
 mod whole;
 
+pub(crate) use self::keys::keys_of;
 use super::{Config, Endpoint, Overrides, read};
 
 /// Reads a text that has nothing wrong with it.

@@ -1,5 +1,6 @@
 //! The accept loop, over a scripted socket and over real ones.
 
+mod documented;
 mod full;
 mod once;
 
