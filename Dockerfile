@@ -7,7 +7,8 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --bin terima \
-    && install -D target/release/terima /out/terima
+    && install -D target/release/terima /out/terima \
+    && strip --strip-debug /out/terima
 
 FROM debian:bookworm-slim
 COPY --from=build /out/terima /usr/local/bin/terima
