@@ -1,0 +1,15 @@
+//! The built service and what others wrote, side by side. `.ci/interop` installs what is needed and runs them.
+#![cfg(all(unix, feature = "cli"))]
+#![allow(dead_code, reason = "the command and the service are shared with the tests of the command line")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "../cli/command.rs"]
+mod command;
+#[path = "../cli/service.rs"]
+mod service;
+
+mod clients;
+mod logrotate;
+mod peers;
+mod replaced;
+mod xinetd;
