@@ -194,6 +194,16 @@ on_both_runtimes! {
     }
 }
 
+#[tokio::test]
+async fn nothing_listens_once_it_was_aborted() {
+    let server = start(Server::builder(), &listener("closed", "echo", "")).await;
+    let address = server.addresses("closed")[0];
+    server.abort();
+    // On one thread the accept loops run only while this waits for them.
+    within("the end", server.shutdown()).await;
+    assert!(std::net::TcpStream::connect(address).is_err());
+}
+
 on_both_runtimes! {
     async fn a_reply_still_on_its_way_survives_what_the_client_sends_next() {
         // It does not fit into what the client's system takes unread, but into the server's.

@@ -9,8 +9,8 @@ use tracing::debug;
 
 use super::Running;
 
-/// How long connections that were cut off are waited for. They end as soon as they are polled; one whose handler blocks
-/// its thread never is.
+/// How long accept loops and connections that were cut off are waited for. They end as soon as they are polled, but a
+/// handler may block the thread.
 const CUT_GRACE: Duration = Duration::from_secs(1);
 
 /// How a server ended.
@@ -79,7 +79,13 @@ async fn cut(server: &Running) {
     // Again, as the accept loops may not have ended: whoever enters from now on is drained too.
     server.registry.begin_drain();
     server.registry.abort();
-    let _ = timeout(CUT_GRACE, server.connections.empty()).await;
+    let ended = async {
+        server.accept_loops.wait().await;
+        // Those that they took from the backlog at last.
+        server.registry.abort();
+        server.connections.empty().await;
+    };
+    let _ = timeout(CUT_GRACE, ended).await;
 }
 
 async fn until(deadline: Option<Instant>) {
