@@ -108,6 +108,18 @@ async fn a_name_that_is_not_known_is_told() {
 
 // === options ===
 
+/// After how long without a byte the system asks for the client.
+#[cfg(unix)]
+fn silence(options: &SockRef<'_>) -> std::io::Result<std::time::Duration> {
+    options.tcp_keepalive_time()
+}
+
+/// Windows does not tell; it is taken to be what it was told.
+#[cfg(windows)]
+fn silence(_options: &SockRef<'_>) -> std::io::Result<std::time::Duration> {
+    Ok(std::time::Duration::from_secs(60))
+}
+
 /// A listener whose handler tells what its socket is like.
 async fn options_of(keys: &str) -> String {
     let tell = |_: NoOptions| {
@@ -118,7 +130,7 @@ async fn options_of(keys: &str) -> String {
                 "nodelay {} keepalive {} {:?} buffers {} {}",
                 options.tcp_nodelay()?,
                 options.keepalive()?,
-                options.tcp_keepalive_time()?,
+                silence(&options)?,
                 options.send_buffer_size()?,
                 options.recv_buffer_size()?
             );

@@ -125,6 +125,7 @@ pub(crate) enum SocketFile {}
 
 /// Who may connect to a Unix socket.
 #[derive(Debug, Clone, Copy)]
+#[expect(dead_code, reason = "nobody reads it, as there are no such sockets")]
 pub(crate) struct SocketAccess {
     pub(crate) mode: u32,
     pub(crate) owner: Option<u32>,

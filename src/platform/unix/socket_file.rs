@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl SocketFile {
     ///
     /// - `AddrInUse`: somebody listens there.
     /// - `AlreadyExists`: there is something else, which is left alone.
-    /// - As bind(2), chown(2), chmod(2) and listen(2); the file is removed then.
+    /// - As bind(2), lchown(2), chmod(2) and listen(2); the file is removed then.
     pub(crate) fn listen(
         socket: &Socket,
         path: &Path,
@@ -55,7 +55,7 @@ impl SocketFile {
         let bound = fs::symlink_metadata(path)?;
         let file = Self { path: path.to_owned(), device: bound.dev(), inode: bound.ino() };
         if access.owner.is_some() || access.group.is_some() {
-            chown(path, access.owner, access.group)?;
+            lchown(path, access.owner, access.group)?;
         }
         fs::set_permissions(path, fs::Permissions::from_mode(access.mode))?;
         // As long as it does not listen, connecting is refused.
