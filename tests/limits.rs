@@ -10,10 +10,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use terima::{Connection, Framing, HandlerError, NoOptions, Server, handler_fn};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use common::{Client, ended, listener, logged, on_both_runtimes, start, within};
+
+/// A listener's name of its own: the log is one for both runtimes' tests.
+fn own(name: &str) -> String {
+    let flavor = Handle::current().runtime_flavor();
+    format!("{name}-{flavor:?}").to_lowercase()
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_limit_is_reached_and_never_exceeded() {
@@ -57,15 +64,16 @@ async fn the_limit_is_reached_and_never_exceeded() {
 
 on_both_runtimes! {
     async fn queue_serves_later() {
-        let server = start(Server::builder(), &listener("queue", "echo", "limits.connections = 2")).await;
-        let address = server.addresses("queue")[0];
+        let name = own("queue");
+        let server = start(Server::builder(), &listener(&name, "echo", "limits.connections = 2")).await;
+        let address = server.addresses(&name)[0];
         let mut clients = Vec::new();
         for n in 0..10 {
             let mut client = Client::connect(address).await;
             client.send(format!("client {n}")).await;
             clients.push(client);
         }
-        assert_eq!(&logged("queue", "peers wait in the backlog").await["limit"], "limits.connections");
+        assert_eq!(&logged(&name, "peers wait in the backlog").await["limit"], "limits.connections");
         assert_eq!(server.connections(), 2);
         // Each makes room for the next but one.
         for (n, mut client) in clients.into_iter().enumerate() {
@@ -102,14 +110,15 @@ on_both_runtimes! {
     }
 
     async fn max_connections_spans_all_listeners() {
+        let names = ["spanned-close", "spanned-queue"].map(own);
         let text = [
             "[server]\nmax_connections = 2\n",
-            &listener("spanned-close", "echo", "limits.when_full = \"close\""),
-            &listener("spanned-queue", "echo", ""),
+            &listener(&names[0], "echo", "limits.when_full = \"close\""),
+            &listener(&names[1], "echo", ""),
         ]
         .concat();
         let server = start(Server::builder(), &text).await;
-        let [close, queue] = ["spanned-close", "spanned-queue"].map(|name| server.addresses(name)[0]);
+        let [close, queue] = [0, 1].map(|n: usize| server.addresses(&names[n])[0]);
         let mut one = Client::connect(close).await;
         one.is_echoed("one").await;
         let mut two = Client::connect(queue).await;
@@ -118,7 +127,7 @@ on_both_runtimes! {
         Client::connect(close).await.expect_end().await;
         let mut waits = Client::connect(queue).await;
         waits.send("waits").await;
-        for (name, message) in [("spanned-close", "no room"), ("spanned-queue", "peers wait in the backlog")] {
+        for (name, message) in names.iter().zip(["no room", "peers wait in the backlog"]) {
             assert_eq!(&logged(name, message).await["limit"], "server.max_connections");
         }
         assert_eq!(server.connections(), 2);
