@@ -16,8 +16,11 @@ async fn a_port_in_use_is_69_and_its_holder_is_named() {
     let start = format!("terima: listener `echo` can't listen on {address}: address already in use");
     assert!(message.starts_with(&start), "{message}");
     if cfg!(target_os = "linux") {
-        let holder = format!("(process {})", std::process::id());
-        assert!(message.ends_with(&holder), "{message}");
+        // Another test's child has the socket too, for the moment between its fork and its exec.
+        let holder =
+            message[start.len()..].strip_prefix(", held by ").and_then(|rest| rest.strip_suffix(')'));
+        let (_, process) = holder.and_then(|holder| holder.split_once(" (process ")).unwrap();
+        process.parse::<u32>().unwrap();
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::rotation::{period_end, suffix, superfluous};
+use super::rotation::{next_number, period_end, suffix, superfluous};
 use crate::config::meant::{LogFileConfig, Rotation};
 use crate::platform;
 
@@ -119,27 +119,29 @@ impl LogFile {
         self.out.flush()?;
         // Another process may have been faster.
         if platform::is_at(self.out.get_ref(), &self.config.path) {
-            let aside = free_name(&self.config.path, &suffix(self.config.rotation, self.last));
-            fs::rename(&self.config.path, aside)?;
-            self.remove_superfluous();
+            let name = self.config.path.file_name().unwrap_or_default().to_string_lossy();
+            let suffix = suffix(self.config.rotation, self.last);
+            let number = next_number(&name, &suffix, self.beside().iter().map(String::as_str));
+            fs::rename(&self.config.path, free_path(&self.config.path, &suffix, number))?;
+            self.remove_superfluous(&name);
         }
         Ok(())
     }
 
     /// What can't be removed stays, and is tried again at the next turn.
-    fn remove_superfluous(&self) {
-        let path = &self.config.path;
-        let (Some(keep), Some(name)) = (self.config.keep, path.file_name().and_then(|name| name.to_str()))
-        else {
-            return;
-        };
-        let folder = folder(path);
-        let Ok(entries) = fs::read_dir(folder) else { return };
-        let others: Vec<String> =
-            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-        for old in superfluous(name, others.iter().map(String::as_str), keep) {
-            let _ = fs::remove_file(folder.join(old));
+    fn remove_superfluous(&self, name: &str) {
+        let Some(keep) = self.config.keep else { return };
+        for old in superfluous(name, self.beside().iter().map(String::as_str), keep) {
+            let _ = fs::remove_file(folder(&self.config.path).join(old));
         }
+    }
+
+    /// The names in the file's folder; none if it may not be read.
+    fn beside(&self) -> Vec<String> {
+        let entries = fs::read_dir(folder(&self.config.path));
+        let names =
+            entries.into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.collect()
     }
 }
 
@@ -147,17 +149,15 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The name with the suffix, and a number if there is such a file already.
-fn free_name(path: &Path, suffix: &str) -> PathBuf {
-    let named = |suffix: &str| {
+/// The path with the suffix and the number, or the next where there is something already.
+fn free_path(path: &Path, suffix: &str, number: u32) -> PathBuf {
+    let numbered = |number: u32| {
         let mut name = path.as_os_str().to_owned();
-        name.push(".");
-        name.push(suffix);
+        name.push(if number == 0 { format!(".{suffix}") } else { format!(".{suffix}.{number}") });
         PathBuf::from(name)
     };
-    let numbered = (1..).map(|number: u32| named(&format!("{suffix}.{number}")));
-    let mut names = std::iter::once(named(suffix)).chain(numbered);
-    names.find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| named(suffix))
+    let mut paths = (number..=u32::MAX).map(numbered);
+    paths.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| numbered(number))
 }
 
 #[cfg(test)]
@@ -266,6 +266,19 @@ mod tests {
         }
         let names: Vec<String> = folder.files().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["t.log", "t.log.2026-11-01T02", "t.log.2026-11-01T03"]);
+    }
+
+    #[test]
+    fn the_latest_of_one_second_are_kept() {
+        let folder = Folder::new();
+        let now = at("2026-11-24T12:00:00Z");
+        let mut log = LogFile::open(&folder.config(Rotation::Size(1), Some(2)), now).unwrap();
+        for line in 0..6 {
+            log.write(format!("{line}\n").as_bytes(), now).unwrap();
+        }
+        log.flush().unwrap();
+        let texts: Vec<String> = folder.files().into_iter().map(|(_, text)| text).collect();
+        assert_eq!(texts, ["5\n", "3\n", "4\n"]);
     }
 
     #[test]

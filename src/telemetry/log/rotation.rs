@@ -30,6 +30,13 @@ pub(super) fn suffix(rotation: Rotation, time: SystemTime) -> String {
     time.to_zoned(TimeZone::UTC).strftime(form).to_string()
 }
 
+/// What numbers the next file that is put aside for the file `name` with this suffix, so that it is the latest of them: a
+/// number that was removed is not given again. 0 for the first, which has none in its name.
+pub(super) fn next_number<'a>(name: &str, suffix: &str, others: impl Iterator<Item = &'a str>) -> u32 {
+    let numbers = others.filter_map(|other| Aside::of(name, other)).filter(|aside| aside.time == suffix);
+    numbers.map(|aside| aside.number.saturating_add(1)).max().unwrap_or(0)
+}
+
 /// Of names in a folder, those of files that were put aside for the file `name` and are too many: all but the latest
 /// `keep`.
 pub(super) fn superfluous<'a>(
@@ -37,9 +44,8 @@ pub(super) fn superfluous<'a>(
     others: impl Iterator<Item = &'a str>,
     keep: usize,
 ) -> Vec<&'a str> {
-    let mut aside: Vec<(Aside<'a>, &str)> = others
-        .filter_map(|other| Some((Aside::parse(other.strip_prefix(name)?.strip_prefix('.')?)?, other)))
-        .collect();
+    let mut aside: Vec<(Aside<'a>, &str)> =
+        others.filter_map(|other| Some((Aside::of(name, other)?, other))).collect();
     aside.sort_unstable();
     aside.truncate(aside.len().saturating_sub(keep));
     aside.into_iter().map(|(_, name)| name).collect()
@@ -54,6 +60,11 @@ struct Aside<'a> {
 }
 
 impl<'a> Aside<'a> {
+    /// That of a file called `other`, if it was put aside for the file `name`.
+    fn of(name: &str, other: &'a str) -> Option<Self> {
+        Self::parse(other.strip_prefix(name)?.strip_prefix('.')?)
+    }
+
     fn parse(suffix: &'a str) -> Option<Self> {
         let (time, number) = match suffix.split_once('.') {
             Some((time, number)) => (time, number.parse().ok()?),
