@@ -4,12 +4,11 @@ pub(super) mod json;
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use crate::config::Choice;
 use crate::config::meant::{
-    Config, Limits, ListenerConfig, LogConfig, LogFileConfig, LogFormat, MaxConnections, Rotation,
-    ServerConfig, SocketOptions, Timeouts,
+    Config, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections, Rotation, ServerConfig,
+    SocketOptions, Timeouts,
 };
 use crate::telemetry::log;
 use crate::{Builder, Size};
@@ -159,9 +158,8 @@ fn server(config: &ServerConfig) -> [Row; 6] {
 }
 
 fn log(config: &LogConfig) -> [Row; 6] {
-    let LogConfig { level, format, access, file } = config;
-    let path = file.as_ref().map(|file| file.path.display().to_string());
-    let file = file.clone().unwrap_or_else(|| LogFileConfig::new(PathBuf::new()));
+    let LogConfig { level, format, access, file, retention } = config;
+    let path = file.as_ref().map(|file| file.display().to_string());
     let format = match format {
         LogFormat::Text => "text",
         LogFormat::Json => "json",
@@ -171,8 +169,8 @@ fn log(config: &LogConfig) -> [Row; 6] {
         ("log.format", Shown::word(format)),
         ("log.access", Shown::Flag(*access)),
         ("log.file", Shown::written(path.as_ref(), "standard error")),
-        ("log.rotate", rotation(file.rotation).into()),
-        ("log.keep", limit(file.keep)),
+        ("log.rotate", rotation(retention.rotation).into()),
+        ("log.keep", limit(retention.keep)),
     ]
 }
 

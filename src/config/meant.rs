@@ -52,13 +52,13 @@ pub(crate) struct LogConfig {
     /// Whether each ended connection writes a line.
     pub(crate) access: bool,
     /// `None` = standard error.
-    pub(crate) file: Option<LogFileConfig>,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) retention: Retention,
 }
 
-/// `log.file`, and what becomes of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LogFileConfig {
-    pub(crate) path: PathBuf,
+/// What becomes of the log's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retention {
     pub(crate) rotation: Rotation,
     /// How many of the files that were put aside are kept; `None` = all.
     pub(crate) keep: Option<usize>,
@@ -227,16 +227,21 @@ impl Default for ServerConfig {
     }
 }
 
-impl LogFileConfig {
-    /// A file with the defaults of the other keys.
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, rotation: Rotation::Daily, keep: Some(7) }
+impl Default for Retention {
+    fn default() -> Self {
+        Self { rotation: Rotation::Daily, keep: Some(7) }
     }
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text, access: true, file: None }
+        Self {
+            level: "info".to_owned(),
+            format: LogFormat::Text,
+            access: true,
+            file: None,
+            retention: Retention::default(),
+        }
     }
 }
 

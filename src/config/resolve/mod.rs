@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::fault::Faults;
-use super::meant::{
-    Config, Endpoint, Limits, ListenerConfig, LogConfig, LogFileConfig, ServerConfig, Timeouts,
-};
+use super::meant::{Config, Endpoint, Limits, ListenerConfig, LogConfig, Retention, ServerConfig, Timeouts};
 use super::options::Choice;
 use super::printable::quoted;
 use super::source::Span;
@@ -70,14 +68,11 @@ fn log(written: &written::Log) -> LogConfig {
         level: written.level.clone().unwrap_or(built_in.level),
         format: written.format.unwrap_or(built_in.format),
         access: written.access.unwrap_or(built_in.access),
-        file: written.file.clone().map(|path| {
-            let built_in = LogFileConfig::new(path.into());
-            LogFileConfig {
-                rotation: written.rotate.map_or(built_in.rotation, |rotate| rotate.0),
-                keep: written.keep.map_or(built_in.keep, |keep| keep.0),
-                ..built_in
-            }
-        }),
+        file: written.file.clone().map(Into::into),
+        retention: Retention {
+            rotation: written.rotate.map_or(built_in.retention.rotation, |rotate| rotate.0),
+            keep: written.keep.map_or(built_in.retention.keep, |keep| keep.0),
+        },
     }
 }
 

@@ -4,7 +4,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::keys_of;
 use super::valid;
-use crate::config::meant::{Limits, LogConfig, LogFileConfig, ServerConfig, SocketOptions, Timeouts};
+use crate::config::meant::{Limits, LogConfig, ServerConfig, SocketOptions, Timeouts};
 use crate::config::{Config, Endpoint, written};
 
 const SERVER: &str = include_str!("../../../config/server.toml");
@@ -95,7 +95,7 @@ fn every_key_that_stands_behind_a_mark_is_one() {
     let whole = without_marks(SERVER);
     let config = valid(&whole);
     assert_eq!(config.server.user.as_deref(), Some("terima"));
-    assert_eq!(config.log.file, Some(LogFileConfig::new("/var/log/terima/terima.log".into())));
+    assert_eq!(config.log.file, Some("/var/log/terima/terima.log".into()));
     assert_eq!(config.listeners[0].socket.owner.as_deref(), Some("root"));
 }
 

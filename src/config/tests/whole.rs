@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{valid, written};
 use crate::config::Size;
 use crate::config::meant::{
-    Limits, LogConfig, LogFileConfig, LogFormat, MaxConnections, Rotation, ServerConfig, SocketOptions,
-    Timeouts, WhenFull,
+    Limits, LogConfig, LogFormat, MaxConnections, Retention, Rotation, ServerConfig, SocketOptions, Timeouts,
+    WhenFull,
 };
 
 #[test]
@@ -22,9 +22,14 @@ fn each_key_arrives() {
     };
     assert_eq!(config.server, server);
     let level = "info,terima=debug".to_owned();
-    let file =
-        LogFileConfig { path: "logs/terima.log".into(), rotation: Rotation::Size(1 << 20), keep: None };
-    assert_eq!(config.log, LogConfig { level, format: LogFormat::Json, access: false, file: Some(file) });
+    let log = LogConfig {
+        level,
+        format: LogFormat::Json,
+        access: false,
+        file: Some("logs/terima.log".into()),
+        retention: Retention { rotation: Rotation::Size(1 << 20), keep: None },
+    };
+    assert_eq!(config.log, log);
 
     let [echo, shout] = config.listeners.as_slice() else { panic!("{config:?}") };
     let defaults = Limits { when_full: WhenFull::Reset, ..Limits::default() };

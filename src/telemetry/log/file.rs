@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::rotation::{next_number, period_end, suffix, superfluous};
-use crate::config::meant::{LogFileConfig, Rotation};
+use crate::config::meant::{Retention, Rotation};
 use crate::platform;
 
 /// A file that lines are appended to. The one that is named is always the current one; when it is due, it is put aside
@@ -16,7 +16,8 @@ use crate::platform;
 /// to the file that is open.
 #[derive(Debug)]
 pub(super) struct LogFile {
-    config: LogFileConfig,
+    path: PathBuf,
+    retention: Retention,
     out: BufWriter<File>,
     /// With what is still in the buffer.
     size: u64,
@@ -45,8 +46,8 @@ impl LogFile {
     /// # Errors
     ///
     /// As open(2).
-    pub(super) fn open(config: &LogFileConfig, now: SystemTime) -> io::Result<Self> {
-        let file = platform::append(&config.path)?;
+    pub(super) fn open(path: &Path, retention: Retention, now: SystemTime) -> io::Result<Self> {
+        let file = platform::append(path)?;
         let found = file.metadata()?;
         // An old file belongs to its own period: the first line finds that it is over.
         let last = if found.len() > 0 { found.modified().unwrap_or(now) } else { now };
@@ -54,9 +55,10 @@ impl LogFile {
             out: BufWriter::with_capacity(64 * 1024, file),
             size: found.len(),
             last,
-            until: period_end(config.rotation, last),
+            until: period_end(retention.rotation, last),
             retry: None,
-            config: config.clone(),
+            path: path.to_owned(),
+            retention,
         })
     }
 
@@ -66,7 +68,7 @@ impl LogFile {
     ///
     /// As open(2); lines go on to the one that is open.
     pub(super) fn reopen(&mut self, now: SystemTime) -> io::Result<()> {
-        let new = Self::open(&self.config, now)?;
+        let new = Self::open(&self.path, self.retention, now)?;
         // What can't be written any more is counted as lost by who flushes.
         let flushed = self.out.flush();
         *self = new;
@@ -91,7 +93,7 @@ impl LogFile {
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.config.path
+        &self.path
     }
 
     pub(super) fn file(&self) -> &File {
@@ -100,7 +102,7 @@ impl LogFile {
 
     fn is_due(&self, line: usize, now: SystemTime) -> bool {
         let over = self.until.is_some_and(|until| now >= until);
-        let full = match self.config.rotation {
+        let full = match self.retention.rotation {
             Rotation::Size(most) => self.size > 0 && self.size + line as u64 > most,
             _ => false,
         };
@@ -118,11 +120,11 @@ impl LogFile {
     fn put_aside(&mut self) -> io::Result<()> {
         self.out.flush()?;
         // Another process may have been faster.
-        if platform::is_at(self.out.get_ref(), &self.config.path) {
-            let name = self.config.path.file_name().unwrap_or_default().to_string_lossy();
-            let suffix = suffix(self.config.rotation, self.last);
+        if platform::is_at(self.out.get_ref(), &self.path) {
+            let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+            let suffix = suffix(self.retention.rotation, self.last);
             let number = next_number(&name, &suffix, self.beside().iter().map(String::as_str));
-            fs::rename(&self.config.path, free_path(&self.config.path, &suffix, number))?;
+            fs::rename(&self.path, free_path(&self.path, &suffix, number))?;
             self.remove_superfluous(&name);
         }
         Ok(())
@@ -130,15 +132,15 @@ impl LogFile {
 
     /// What can't be removed stays, and is tried again at the next turn.
     fn remove_superfluous(&self, name: &str) {
-        let Some(keep) = self.config.keep else { return };
+        let Some(keep) = self.retention.keep else { return };
         for old in superfluous(name, self.beside().iter().map(String::as_str), keep) {
-            let _ = fs::remove_file(folder(&self.config.path).join(old));
+            let _ = fs::remove_file(folder(&self.path).join(old));
         }
     }
 
     /// The names in the file's folder; none if it may not be read.
     fn beside(&self) -> Vec<String> {
-        let entries = fs::read_dir(folder(&self.config.path));
+        let entries = fs::read_dir(folder(&self.path));
         let names =
             entries.into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         names.collect()
@@ -174,8 +176,8 @@ mod tests {
             Self(tempfile::tempdir().unwrap())
         }
 
-        fn config(&self, rotation: Rotation, keep: Option<usize>) -> LogFileConfig {
-            LogFileConfig { path: self.0.path().join("t.log"), rotation, keep }
+        fn path(&self) -> PathBuf {
+            self.0.path().join("t.log")
         }
 
         /// Names and contents, in the order of the names.
@@ -192,6 +194,10 @@ mod tests {
         }
     }
 
+    fn kept(rotation: Rotation, keep: Option<usize>) -> Retention {
+        Retention { rotation, keep }
+    }
+
     fn at(time: &str) -> SystemTime {
         time.parse::<Timestamp>().unwrap().into()
     }
@@ -204,7 +210,7 @@ mod tests {
     fn a_new_day_begins_a_new_file() {
         let folder = Folder::new();
         let monday = at("2026-11-23T23:59:59Z");
-        let mut log = LogFile::open(&folder.config(Rotation::Daily, Some(7)), monday).unwrap();
+        let mut log = LogFile::open(&folder.path(), kept(Rotation::Daily, Some(7)), monday).unwrap();
         log.write(b"one\n", monday).unwrap();
         log.write(b"two\n", at("2026-11-24T00:00:00Z")).unwrap();
         log.write(b"three\n", at("2026-11-24T23:59:59Z")).unwrap();
@@ -224,12 +230,12 @@ mod tests {
     #[test]
     fn a_file_of_yesterday_is_put_aside_by_the_first_line() {
         let folder = Folder::new();
-        let config = folder.config(Rotation::Daily, Some(7));
-        fs::write(&config.path, "old\n").unwrap();
-        let old = File::options().append(true).open(&config.path).unwrap();
+        let (path, retention) = (folder.path(), kept(Rotation::Daily, Some(7)));
+        fs::write(&path, "old\n").unwrap();
+        let old = File::options().append(true).open(&path).unwrap();
         old.set_modified(at("2026-11-20T12:00:00Z")).unwrap();
         let now = at("2026-11-24T12:00:00Z");
-        let mut log = LogFile::open(&config, now).unwrap();
+        let mut log = LogFile::open(&path, retention, now).unwrap();
         log.write(b"new\n", now).unwrap();
         log.flush().unwrap();
         assert_eq!(folder.files(), owned(&[("t.log", "new\n"), ("t.log.2026-11-20", "old\n")]));
@@ -239,7 +245,7 @@ mod tests {
     fn no_file_grows_beyond_its_size_and_no_line_is_cut() {
         let folder = Folder::new();
         let now = at("2026-11-24T12:00:00Z");
-        let mut log = LogFile::open(&folder.config(Rotation::Size(10), None), now).unwrap();
+        let mut log = LogFile::open(&folder.path(), kept(Rotation::Size(10), None), now).unwrap();
         for line in ["12345\n", "123\n", "1\n", "longer than all of it\n", "6\n"] {
             log.write(line.as_bytes(), now).unwrap();
         }
@@ -260,7 +266,7 @@ mod tests {
     fn only_the_latest_are_kept() {
         let folder = Folder::new();
         let start = at("2026-11-01T00:00:00Z");
-        let mut log = LogFile::open(&folder.config(Rotation::Hourly, Some(2)), start).unwrap();
+        let mut log = LogFile::open(&folder.path(), kept(Rotation::Hourly, Some(2)), start).unwrap();
         for hour in 0..5 {
             log.write(format!("{hour}\n").as_bytes(), start + Duration::from_secs(3600 * hour)).unwrap();
         }
@@ -272,7 +278,7 @@ mod tests {
     fn the_latest_of_one_second_are_kept() {
         let folder = Folder::new();
         let now = at("2026-11-24T12:00:00Z");
-        let mut log = LogFile::open(&folder.config(Rotation::Size(1), Some(2)), now).unwrap();
+        let mut log = LogFile::open(&folder.path(), kept(Rotation::Size(1), Some(2)), now).unwrap();
         for line in 0..6 {
             log.write(format!("{line}\n").as_bytes(), now).unwrap();
         }
@@ -284,12 +290,12 @@ mod tests {
     #[test]
     fn what_somebody_else_put_aside_is_left_to_him() {
         let folder = Folder::new();
-        let config = folder.config(Rotation::Daily, None);
+        let (path, retention) = (folder.path(), kept(Rotation::Daily, None));
         let monday = at("2026-11-23T12:00:00Z");
-        let mut log = LogFile::open(&config, monday).unwrap();
+        let mut log = LogFile::open(&path, retention, monday).unwrap();
         log.write(b"one\n", monday).unwrap();
         log.flush().unwrap();
-        fs::rename(&config.path, folder.0.path().join("theirs")).unwrap();
+        fs::rename(&path, folder.0.path().join("theirs")).unwrap();
         // Still the same file, until it is opened again.
         log.write(b"two\n", monday).unwrap();
         log.reopen(monday).unwrap();
@@ -302,9 +308,9 @@ mod tests {
     #[test]
     fn of_two_that_share_a_file_one_puts_it_aside() {
         let folder = Folder::new();
-        let config = folder.config(Rotation::Daily, None);
+        let (path, retention) = (folder.path(), kept(Rotation::Daily, None));
         let (monday, tuesday) = (at("2026-11-23T12:00:00Z"), at("2026-11-24T12:00:00Z"));
-        let mut logs = [0, 1].map(|_| LogFile::open(&config, monday).unwrap());
+        let mut logs = [0, 1].map(|_| LogFile::open(&path, retention, monday).unwrap());
         for (time, text) in [(monday, "monday\n"), (tuesday, "tuesday\n")] {
             for log in &mut logs {
                 log.write(text.as_bytes(), time).unwrap();
@@ -323,7 +329,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
 
         let folder = Folder::new();
-        let log = LogFile::open(&folder.config(Rotation::Never, None), SystemTime::now()).unwrap();
+        let log = LogFile::open(&folder.path(), kept(Rotation::Never, None), SystemTime::now()).unwrap();
         assert_eq!(log.file().metadata().unwrap().permissions().mode() & 0o777 & !0o640, 0);
     }
 
@@ -333,9 +339,9 @@ mod tests {
         let folder = Folder::new();
         let inner = folder.0.path().join("inner");
         fs::create_dir(&inner).unwrap();
-        let config = LogFileConfig { path: inner.join("t.log"), rotation: Rotation::Daily, keep: None };
+        let (path, retention) = (inner.join("t.log"), kept(Rotation::Daily, None));
         let (monday, tuesday) = (at("2026-11-23T12:00:00Z"), at("2026-11-24T12:00:00Z"));
-        let mut log = LogFile::open(&config, monday).unwrap();
+        let mut log = LogFile::open(&path, retention, monday).unwrap();
         log.write(b"one\n", monday).unwrap();
         // The folder is gone, the file is not.
         let moved = folder.0.path().join("moved");
@@ -348,6 +354,6 @@ mod tests {
         fs::rename(&moved, &inner).unwrap();
         log.write(b"four\n", tuesday + RETRY_EVERY).unwrap();
         log.flush().unwrap();
-        assert_eq!(fs::read_to_string(&config.path).unwrap(), "four\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "four\n");
     }
 }

@@ -34,9 +34,9 @@ use crate::platform;
 /// `log.level` is not a filter, `log.file` can't be opened, or the process has a `tracing` subscriber already.
 pub(crate) fn init(config: &LogConfig) -> Result<Log, LogError> {
     let (level, filter) = Level::new(&config.level).map_err(LogError::Level)?;
-    let open = |file| {
-        LogFile::open(file, SystemTime::now())
-            .map_err(|error| LogError::File { path: file.path.clone(), error })
+    let open = |path: &PathBuf| {
+        LogFile::open(path, config.retention, SystemTime::now())
+            .map_err(|error| LogError::File { path: path.clone(), error })
     };
     let output = Output::new(config.file.as_ref().map(open).transpose()?);
     let losses = Arc::new(Losses::default());
@@ -152,7 +152,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::meant::{LogFileConfig, Rotation};
 
     fn refused(config: &LogConfig) -> String {
         init(config).map(|_| ()).unwrap_err().to_string()
@@ -168,8 +167,7 @@ mod tests {
     fn a_file_that_cannot_be_opened_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("no-such-folder/terima.log");
-        let file = LogFileConfig { path: path.clone(), rotation: Rotation::Never, keep: None };
-        let message = refused(&LogConfig { file: Some(file), ..LogConfig::default() });
+        let message = refused(&LogConfig { file: Some(path.clone()), ..LogConfig::default() });
         assert!(message.starts_with(&format!("log.file: can't open {}: ", path.display())), "{message}");
     }
 }
