@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::SockRef;
 use terima::codec::Chunks;
-use terima::{Connection, Framing, HandlerError, ListenAddress, NoOptions, Server, StartError, handler_fn};
+use terima::{Connection, HandlerError, NoOptions, Server, StartError, handler_fn};
 
 use common::{Client, listener, start};
 
@@ -207,7 +207,7 @@ mod unix {
     use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
     use std::path::{Path, PathBuf};
 
-    use terima::{Address, Credentials, Shutdown};
+    use terima::{Address, Credentials, Framing, ListenAddress, Shutdown};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{UnixListener, UnixStream};
 

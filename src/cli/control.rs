@@ -1,12 +1,15 @@
 //! The thread that controls the service: starts it, does what it is told from outside, and sees to its end.
 
+use std::future::pending;
 use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
+use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::platform::{Signal, Signals};
+use crate::platform::{Signal, Signals, Stop};
 use crate::server::Bound;
 use crate::telemetry::log::Log;
 use crate::{Ready, Server, Shutdown};
@@ -83,39 +86,29 @@ impl Controlled<'_> {
                 return Exit::Ended;
             }
         };
-        info!(signal, connections = server.connections(), "draining");
+        info!(signal = signal.name, connections = server.connections(), "draining");
         self.notifier.stopping(server);
         let mut shutdown = pin!(server.shutdown());
-        let ended = tokio::select! {
+        let cut_by = tokio::select! {
             biased;
-            ended = &mut shutdown => ended,
-            signal = self.stop() => {
-                warn!(signal, connections = server.connections(), "the drain was cut short");
-                server.abort();
-                shutdown.await;
-                return Exit::DrainTimedOut;
-            }
+            ended = &mut shutdown => return told(ended),
+            again = self.stop() => again.name,
+            () = passed(signal.within) => "the system waits no longer",
         };
-        match ended {
-            Shutdown::Drained => {
-                info!("drained");
-                Exit::Ended
-            }
-            Shutdown::TimedOut { aborted } => {
-                warn!(aborted, "the drain timed out");
-                Exit::DrainTimedOut
-            }
-        }
+        warn!(signal = cut_by, connections = server.connections(), "the drain was cut short");
+        server.abort();
+        shutdown.await;
+        Exit::DrainTimedOut
     }
 
-    /// Does what signals say, until one says to stop; tells its name. The service manager is told meanwhile how things are.
+    /// Does what signals say, until one says to stop. The service manager is told meanwhile how things are.
     /// Cancel safe.
-    async fn stop(&mut self) -> &'static str {
+    async fn stop(&mut self) -> Stop {
         loop {
             tokio::select! {
                 biased;
                 signal = self.signals.next() => match signal {
-                    Signal::Stop(name) => return name,
+                    Signal::Stop(stop) => return stop,
                     Signal::Reopen => self.reopen(),
                     Signal::MoreDetail => self.log.raise_level(),
                     Signal::ConfiguredDetail => self.log.restore_level(),
@@ -129,5 +122,26 @@ impl Controlled<'_> {
         self.notifier.reloading();
         self.log.reopen();
         self.notifier.reloaded(self.server);
+    }
+}
+
+/// How a drain that nobody cut short ended.
+fn told(ended: Shutdown) -> Exit {
+    match ended {
+        Shutdown::Drained => {
+            info!("drained");
+            Exit::Ended
+        }
+        Shutdown::TimedOut { aborted } => {
+            warn!(aborted, "the drain timed out");
+            Exit::DrainTimedOut
+        }
+    }
+}
+
+async fn passed(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => sleep(limit).await,
+        None => pending().await,
     }
 }

@@ -41,24 +41,25 @@ impl Failure {
     /// Tells it to whoever started the command.
     pub(super) fn report(&self) {
         let mut out = io::stderr().lock();
+        let text = self.text(log::colour(&out));
         // If nobody can read it, the exit code still tells.
-        let _ = match self {
+        let _ = writeln!(out, "{text}");
+    }
+
+    /// All that there is to say, which may be many lines.
+    pub(super) fn text(&self, colour: bool) -> String {
+        match self {
             Self::Configuration { origin, problems } => {
                 let count = match problems.len() {
                     1 => "one problem".to_owned(),
                     more => format!("{more} problems"),
                 };
-                let text = problems.render(log::colour(&out));
-                writeln!(out, "{}\n\nterima: {count} in {origin}", text.trim_end())
+                format!("{}\n\nterima: {count} in {origin}", problems.render(colour).trim_end())
             }
-            Self::Usage { message, help: Some(help) } => {
-                writeln!(out, "terima: {message}\n  help: {help}")
-            }
-            Self::Usage { message, help: None } | Self::NotBound(message) => {
-                writeln!(out, "terima: {message}")
-            }
-            Self::Other(error) => writeln!(out, "terima: {error:#}"),
-        };
+            Self::Usage { message, help: Some(help) } => format!("terima: {message}\n  help: {help}"),
+            Self::Usage { message, help: None } | Self::NotBound(message) => format!("terima: {message}"),
+            Self::Other(error) => format!("terima: {error:#}"),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The command line of the service: `run`, `serve`, `check`, `health`, `init`, `completions` and `man`.
+//! The command line of the service: `run`, `serve`, `check`, `health`, `init`, `completions` and `man`; on Windows also
+//! `service`.
 //!
 //! A program that registers handlers of its own has the same command line with one call of [`main`].
 
@@ -17,6 +18,8 @@ mod notation;
 mod notify;
 mod output;
 mod run;
+#[cfg(windows)]
+mod service;
 mod workers;
 
 use std::io::{self, IsTerminal, Write};
@@ -57,6 +60,8 @@ pub fn main(builder: Builder) -> ExitCode {
         Task::Check { source, json: false } => check::check(builder, &source),
         Task::Check { source, json: true } => check::json::check(builder, &source),
         Task::Health { source, timeout } => health::health(builder, &source, timeout),
+        #[cfg(windows)]
+        Task::Service { name, action } => service::service(builder, &name, action),
         Task::Init(file) => init::init(&file),
         Task::Completions(shell) => completions::completions(shell),
         Task::Man { directory: None } => man::print(),

@@ -1,4 +1,4 @@
-//! What the service manager is told: sd_notify(3).
+//! What the service manager is told: sd_notify(3), or the status of a service of Windows.
 
 use std::future::pending;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::debug;
 
-use crate::platform;
+use crate::platform::{self, Notice};
 use crate::{ListenerStatus, Server};
 
 /// How often the status is told, where nothing else asks for more.
@@ -46,28 +46,27 @@ impl Notifier {
 
     /// Every address is listened on.
     pub(super) fn ready(&mut self, server: &Server) {
-        self.send("READY=1", &Health::of(server));
+        self.send(&[Notice::Ready], &Health::of(server));
     }
 
     /// The log is being opened again. While the service stops, that is nobody's concern.
     pub(super) fn reloading(&mut self) {
         if self.ticks.is_some() && !self.stopping {
-            let now = platform::monotonic_micros();
-            deliver(&format!("RELOADING=1\nMONOTONIC_USEC={now}"));
+            deliver(&[Notice::Reloading]);
         }
     }
 
     /// It is open again.
     pub(super) fn reloaded(&mut self, server: &Server) {
         if !self.stopping {
-            self.send("READY=1", &Health::of(server));
+            self.send(&[Notice::Ready], &Health::of(server));
         }
     }
 
     /// The drain begins, with the lame-duck time before it.
     pub(super) fn stopping(&mut self, server: &Server) {
         self.stopping = true;
-        self.send(&format!("STOPPING=1\n{}", extension()), &Health::of(server));
+        self.send(&[Notice::Stopping, Notice::MoreTime(EXTENSION)], &Health::of(server));
     }
 
     /// Waits until there is something to be told again. Cancel safe.
@@ -88,38 +87,31 @@ impl Notifier {
 
     /// An accept loop that hangs, or whose socket is dead, is left to the manager: nobody else restarts the service. When
     /// the service stops, the loops end, and the drain has a deadline of its own.
-    fn signs_of_life(&self, health: &Health) -> String {
+    fn signs_of_life(&self, health: &Health) -> Vec<Notice<'static>> {
         let alive = self.watchdog && (self.stopping || health.is_alive());
-        let watchdog = alive.then(|| "WATCHDOG=1".to_owned());
-        let extension = self.stopping.then(extension);
-        Vec::from_iter(watchdog.into_iter().chain(extension)).join("\n")
+        let alive = alive.then_some(Notice::Alive);
+        let more_time = self.stopping.then_some(Notice::MoreTime(EXTENSION));
+        alive.into_iter().chain(more_time).collect()
     }
 
-    /// Sends lines, and the status if it is another.
-    fn send(&mut self, lines: &str, health: &Health) {
+    /// Sends notices, and the status if it is another.
+    fn send(&mut self, notices: &[Notice<'_>], health: &Health) {
         if self.ticks.is_none() {
             return;
         }
         let status = health.status(self.stopping);
-        let mut message = lines.to_owned();
-        if status != self.told {
-            message = format!("{message}\nSTATUS={status}");
-            self.told = status;
+        let news = (status != self.told).then_some(Notice::Status(&status));
+        let notices: Vec<Notice<'_>> = notices.iter().copied().chain(news).collect();
+        if !notices.is_empty() {
+            deliver(&notices);
         }
-        let message = message.trim_start_matches('\n');
-        if !message.is_empty() {
-            deliver(message);
-        }
+        self.told = status;
     }
 }
 
-fn extension() -> String {
-    format!("EXTEND_TIMEOUT_USEC={}", EXTENSION.as_micros())
-}
-
 /// A manager that can't be told is not worth more than a line: the service is as good without.
-fn deliver(message: &str) {
-    if let Err(error) = platform::notify(message) {
+fn deliver(notices: &[Notice<'_>]) {
+    if let Err(error) = platform::notify(notices) {
         debug!(%error, "the service manager can't be told");
     }
 }
@@ -178,12 +170,13 @@ mod tests {
 
     #[test]
     fn a_loop_that_hangs_is_no_sign_of_life() {
-        let table = [
-            (true, false, true, "WATCHDOG=1"),
-            (true, false, false, ""),
-            (false, false, true, ""),
-            (true, true, false, "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=30000000"),
-            (false, true, true, "EXTEND_TIMEOUT_USEC=30000000"),
+        let more_time = Notice::MoreTime(Duration::from_secs(30));
+        let table: [(bool, bool, bool, &[Notice<'_>]); 5] = [
+            (true, false, true, &[Notice::Alive]),
+            (true, false, false, &[]),
+            (false, false, true, &[]),
+            (true, true, false, &[Notice::Alive, more_time]),
+            (false, true, true, &[more_time]),
         ];
         for (watchdog, stopping, healthy, expected) in table {
             let notifier = Notifier { ticks: None, watchdog, stopping, told: String::new() };

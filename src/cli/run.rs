@@ -1,6 +1,7 @@
 //! `terima run`: the service, from start to exit code.
 
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::thread;
 
 use anyhow::Context;
@@ -8,13 +9,14 @@ use tracing::{debug, info, warn};
 
 use crate::Builder;
 use crate::config::Config;
+use crate::config::meant::LogConfig;
 use crate::platform::{self, Identity};
 use crate::telemetry::{log, panics};
 
 use super::control::Control;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::load::{Source, load};
+use super::load::{Configuration, Source, load};
 use super::workers::Workers;
 
 /// Runs the service until a signal ends it.
@@ -27,7 +29,8 @@ pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
     let config = ready.config();
     let identity = identity(config)?;
 
-    let log = log::init(&config.log)?;
+    let file = log_file(config, source, platform::has_standard_error());
+    let log = log::init(&LogConfig { file, ..config.log.clone() })?;
     panics::report();
     info!(version = env!("CARGO_PKG_VERSION"), configuration = %source.configuration, "starting");
     if let Some(limit) = descriptors {
@@ -52,6 +55,15 @@ pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
     let ended = control.run(bound, &workers, &log);
     workers.end();
     ended
+}
+
+/// Where the log goes: where it should, else to standard error, else, as nobody could read that, to a file beside the
+/// configuration.
+pub(super) fn log_file(config: &Config, source: &Source, standard_error: bool) -> Option<PathBuf> {
+    match (&config.log.file, &source.configuration) {
+        (None, Configuration::File(file)) if !standard_error => Some(file.with_extension("log")),
+        (file, _) => file.clone(),
+    }
 }
 
 /// Whom `server.user` and `server.group` want the process to be; looked up while it can still be told before anything is

@@ -46,6 +46,9 @@ pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, e
 /// How often a close that waits for nothing else looks whether everything has arrived.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// Where the system does not tell, everything is taken to have arrived after so long: that is time for two retransmissions.
+const PRESUMED_AFTER: Duration = Duration::from_secs(1);
+
 /// Whether the close waits for the client's. Not where nothing was on its way in either direction.
 fn lingers(core: &Core, reason: EndReason) -> bool {
     let silent = match reason {
@@ -60,9 +63,9 @@ fn lingers(core: &Core, reason: EndReason) -> bool {
 }
 
 /// Whether the client's system has everything that was written. What has not arrived when the socket is closed is lost
-/// if the client sends anything after that: the answer to it is a reset.
-fn has_arrived(core: &Core) -> bool {
-    core.stream.as_ref().is_none_or(Stream::is_acknowledged)
+/// if the client sends anything after that: the answer to it is a reset. `None` where the system does not tell.
+fn has_arrived(core: &Core) -> Option<bool> {
+    core.stream.as_ref().map_or(Some(true), Stream::is_acknowledged)
 }
 
 /// A connection on its way out.
@@ -92,7 +95,7 @@ impl Closing {
             linger,
             // A system call, so asked only where it matters; and before the end is sent, which would have to be
             // acknowledged too: a client that is gone is not waited for.
-            arrived: !linger && has_arrived(core),
+            arrived: !linger && has_arrived(core) == Some(true),
             until: None,
         }
     }
@@ -121,19 +124,23 @@ impl Closing {
             }
             core.lingering = true;
             // Fixed, not reset by what the client goes on sending: a trickle must not hold the connection.
-            self.until =
-                shared.settings().timeouts.half_close.and_then(|limit| Instant::now().checked_add(limit));
+            self.until = self.end_of_waits(shared, &core);
         }
         loop {
-            if self.poll_discard(cx, &mut core).is_ready() || !self.waits(&core) {
+            let lingered = self.linger;
+            if self.poll_discard(cx, &mut core).is_ready() {
                 return Poll::Ready(Ok(()));
+            }
+            if self.linger && !lingered {
+                self.until = self.end_of_waits(shared, &core);
             }
             let now = Instant::now();
-            if self.until.is_some_and(|until| until <= now) {
+            let look = self.look_at(&core, now);
+            let nothing_to_wait_for = !self.linger && look.is_none();
+            if nothing_to_wait_for || self.until.is_some_and(|until| until <= now) {
                 return Poll::Ready(Ok(()));
             }
-            // Whether everything has arrived wakes nobody, so it is looked after. A timer that is set already stays.
-            let look = (!self.linger).then(|| now + LOOK_EVERY);
+            // A timer that is set already stays.
             match self.until.into_iter().chain(look).min() {
                 Some(at) => ready!(deadlines.as_mut().poll_at(cx, at)),
                 None => return Poll::Pending,
@@ -141,13 +148,25 @@ impl Closing {
         }
     }
 
-    /// Whether there is still something to wait for.
-    fn waits(&mut self, core: &Core) -> bool {
-        if self.linger {
-            return true;
+    /// When to look whether everything has arrived, which wakes nobody; `None` if it has, or if that is not all there is to
+    /// wait for.
+    fn look_at(&self, core: &Core, now: Instant) -> Option<Instant> {
+        if self.linger || self.arrived {
+            return None;
         }
-        self.arrived = self.arrived || has_arrived(core);
-        !self.arrived
+        match has_arrived(core) {
+            Some(true) => None,
+            Some(false) => Some(now + LOOK_EVERY),
+            None => self.until,
+        }
+    }
+
+    fn end_of_waits(&self, shared: &Shared, core: &Core) -> Option<Instant> {
+        let limit = match self.linger || self.arrived || has_arrived(core).is_some() {
+            true => shared.settings().timeouts.half_close,
+            false => Some(PRESUMED_AFTER),
+        };
+        limit.and_then(|limit| Instant::now().checked_add(limit))
     }
 
     /// Throws input away; resolves when no more will come, or no more is thrown away.

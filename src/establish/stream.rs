@@ -34,12 +34,12 @@ impl Stream {
     }
 
     /// Whether the client's system has everything that was written. Input that comes after the close resets the
-    /// connection, and what is still on its way then is lost.
-    pub(crate) fn is_acknowledged(&self) -> bool {
+    /// connection, and what is still on its way then is lost. `None` where the system does not tell.
+    pub(crate) fn is_acknowledged(&self) -> Option<bool> {
         match self {
             Self::Tcp(stream) => platform::is_acknowledged(stream),
             // What was written to a Unix socket is in the client's queue, and stays there.
-            Self::Boxed(_) => true,
+            Self::Boxed(_) => Some(true),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Listening {
             // Said explicitly: the default differs between systems.
             socket.set_only_v6(only_v6)?;
         }
-        platform::set_reuse_address(&socket)?;
+        platform::claim_address(&socket)?;
         set_options(&socket, address, options);
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;

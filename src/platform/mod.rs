@@ -11,17 +11,24 @@ mod windows;
 use windows as system;
 
 use std::io;
+#[cfg(feature = "cli")]
+use std::time::Duration;
 
+#[cfg(test)]
+pub(crate) use system::accept_errors;
 pub(crate) use system::{
     ABSTRACT_SOCKETS, CHANGES_USER, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH, SocketAccess, SocketFile,
-    Spare, UNIX_SOCKETS, UnixListener, credentials, descriptor_limit, group_id, is_acknowledged, keepalive,
-    set_defer_accept, set_fast_open, set_freebind, set_reuse_address, set_reuse_port, unix_listener, user_id,
+    Spare, UNIX_SOCKETS, UnixListener, claim_address, credentials, descriptor_limit, group_id,
+    is_acknowledged, keepalive, set_defer_accept, set_fast_open, set_freebind, set_reuse_port, unix_listener,
+    user_id,
 };
 #[cfg(feature = "cli")]
 pub(crate) use system::{
-    Identity, IdentityError, PERMISSION_REMEDY, Signals, append, has_manager, is_at, monotonic_micros,
+    Identity, IdentityError, PERMISSION_REMEDY, Signals, append, has_manager, has_standard_error, is_at,
     notify, raise_descriptor_limit, terminal_knows_colour, watchdog,
 };
+#[cfg(all(windows, feature = "cli"))]
+pub(crate) use system::{event_log, service, service_manager};
 
 /// Whose problem a failed `accept` is, which says what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +45,8 @@ pub(crate) enum Blame {
 #[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// To end; a second one, at once. By the name that the system has for it.
-    Stop(&'static str),
+    /// To end; a second one, at once.
+    Stop(Stop),
     /// To open the log's file again.
     #[cfg_attr(windows, expect(dead_code, reason = "there are no such signals"))]
     Reopen,
@@ -49,6 +56,34 @@ pub(crate) enum Signal {
     /// To log as much as is configured.
     #[cfg_attr(windows, expect(dead_code, reason = "as above"))]
     ConfiguredDetail,
+}
+
+/// Who says that a service is to end.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// By the name that the system has for it.
+    pub(crate) name: &'static str,
+    /// The system ends the process itself after so long; `None` = it waits.
+    pub(crate) within: Option<Duration>,
+}
+
+/// What the service manager is told.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notice<'a> {
+    /// The service serves; also after [`Reloading`](Self::Reloading).
+    Ready,
+    /// Something is read again.
+    Reloading,
+    /// The service ends.
+    Stopping,
+    /// Ending takes so much longer, from now.
+    MoreTime(Duration),
+    /// The accept loops are alive.
+    Alive,
+    /// How it is, for people.
+    Status(&'a str),
 }
 
 /// Sorts an error of `accept` by whose problem it is.
@@ -78,6 +113,19 @@ pub(crate) struct DescriptorLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn accept_errors_by_whose_problem_they_are() {
+        use accept_errors::{CONNECTION, LISTENER, OURS};
+        for (blame, codes) in
+            [(Blame::Connection, CONNECTION), (Blame::Listener, LISTENER), (Blame::Ours, OURS)]
+        {
+            for code in codes {
+                let error = io::Error::from_raw_os_error(*code);
+                assert_eq!(accept_error(&error), blame, "{error}");
+            }
+        }
+    }
 
     #[test]
     fn errors_that_are_not_the_systems_are_ours() {

@@ -25,17 +25,17 @@ use tokio::net::UnixStream;
 
 use super::Blame;
 #[cfg(feature = "cli")]
-use super::Signal;
+use super::{Signal, Stop};
 use crate::listener::Credentials;
 
 pub(crate) use self::account::{group_id, user_id};
 #[cfg(feature = "cli")]
 pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]
-pub(crate) use self::manager::{has_manager, monotonic_micros, notify, watchdog};
+pub(crate) use self::manager::{has_manager, notify, watchdog};
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
-    LACKING_SOCKET_OPTIONS, keepalive, set_defer_accept, set_fast_open, set_freebind, set_reuse_address,
+    LACKING_SOCKET_OPTIONS, claim_address, keepalive, set_defer_accept, set_fast_open, set_freebind,
     set_reuse_port,
 };
 
@@ -143,20 +143,20 @@ pub(super) fn lacks_family(errno: i32) -> bool {
     errno == libc::EAFNOSUPPORT
 }
 
-/// Whether the peer's system has acknowledged everything that was written to a TCP socket; yes, where that can't be told.
+/// Whether the peer's system has acknowledged everything that was written to a TCP socket; `None` where that can't be told.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[expect(unsafe_code, reason = "ioctl(2)")]
-pub(crate) fn is_acknowledged(socket: &impl AsRawFd) -> bool {
+pub(crate) fn is_acknowledged(socket: &impl AsRawFd) -> Option<bool> {
     let mut waiting: libc::c_int = 0;
     // SAFETY: the descriptor is open as long as its owner is borrowed, and SIOCOUTQ (tcp(7)), which is TIOCOUTQ by another
     // name, writes one int to where the pointer says.
     let asked = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut waiting) };
-    asked < 0 || waiting == 0
+    (asked == 0).then_some(waiting == 0)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn is_acknowledged(_socket: &impl AsRawFd) -> bool {
-    true
+pub(crate) fn is_acknowledged(_socket: &impl AsRawFd) -> Option<bool> {
+    None
 }
 
 // === the command ===
@@ -189,6 +189,12 @@ pub(crate) fn terminal_knows_colour() -> bool {
     std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb")
 }
 
+/// Whether somebody may read what is written to standard error.
+#[cfg(feature = "cli")]
+pub(crate) fn has_standard_error() -> bool {
+    true
+}
+
 /// The signals that a service understands; they are caught from `install` on.
 #[cfg(feature = "cli")]
 #[derive(Debug)]
@@ -216,9 +222,10 @@ impl Signals {
 
     /// Waits for the next signal. Cancel safe.
     pub(crate) async fn next(&mut self) -> Signal {
+        let stop = |name| Signal::Stop(Stop { name, within: None });
         tokio::select! {
-            _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
-            _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
+            _ = self.terminate.recv() => stop("SIGTERM"),
+            _ = self.interrupt.recv() => stop("SIGINT"),
             _ = self.hang_up.recv() => Signal::Reopen,
             _ = self.user_1.recv() => Signal::MoreDetail,
             _ = self.user_2.recv() => Signal::ConfiguredDetail,
@@ -226,53 +233,34 @@ impl Signals {
     }
 }
 
+/// Errors of `accept`, by whose problem they are.
+#[cfg(test)]
+pub(crate) mod accept_errors {
+    pub(crate) const CONNECTION: &[i32] = &[
+        libc::ECONNABORTED,
+        libc::ECONNRESET,
+        libc::EINTR,
+        libc::EPERM,
+        libc::ENETDOWN,
+        libc::EPROTO,
+        libc::ENOPROTOOPT,
+        libc::EHOSTDOWN,
+        libc::EHOSTUNREACH,
+        libc::EOPNOTSUPP,
+        libc::ENETUNREACH,
+    ];
+    pub(crate) const LISTENER: &[i32] = &[libc::EBADF, libc::EINVAL, libc::ENOTSOCK];
+    pub(crate) const OURS: &[i32] =
+        &[libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EAGAIN, libc::EIO, 0, i32::MAX];
+    pub(crate) const OUT_OF_DESCRIPTORS: i32 = libc::EMFILE;
+    pub(crate) const OUT_OF_MEMORY: i32 = libc::ENOMEM;
+}
+
 #[cfg(test)]
 mod tests {
     use crate::platform::{accept_error, out_of_descriptors};
 
     use super::*;
-
-    #[test]
-    fn accept_errors_by_whose_problem_they_are() {
-        let table: &[(Blame, &[i32])] = &[
-            (
-                Blame::Connection,
-                &[
-                    libc::ECONNABORTED,
-                    libc::ECONNRESET,
-                    libc::EINTR,
-                    libc::EPERM,
-                    libc::ENETDOWN,
-                    libc::EPROTO,
-                    libc::ENOPROTOOPT,
-                    libc::EHOSTDOWN,
-                    libc::EHOSTUNREACH,
-                    libc::EOPNOTSUPP,
-                    libc::ENETUNREACH,
-                ],
-            ),
-            (Blame::Listener, &[libc::EBADF, libc::EINVAL, libc::ENOTSOCK]),
-            (
-                Blame::Ours,
-                &[
-                    libc::EMFILE,
-                    libc::ENFILE,
-                    libc::ENOBUFS,
-                    libc::ENOMEM,
-                    libc::EAGAIN,
-                    libc::EIO,
-                    0,
-                    i32::MAX,
-                ],
-            ),
-        ];
-        for (blame, errnos) in table {
-            for errno in *errnos {
-                let error = io::Error::from_raw_os_error(*errno);
-                assert_eq!(accept_error(&error), *blame, "{error}");
-            }
-        }
-    }
 
     #[cfg(target_os = "linux")]
     #[test]

@@ -1,24 +1,38 @@
 //! Windows: handles have no limit worth raising, errors are Winsock's, and consoles send events.
 
 #[cfg(feature = "cli")]
+mod console;
+#[cfg(feature = "cli")]
+pub(crate) mod event_log;
+#[cfg(feature = "cli")]
+pub(crate) mod service;
+#[cfg(feature = "cli")]
+pub(crate) mod service_manager;
+mod unix_sockets;
+
+#[cfg(feature = "cli")]
 use std::fs::File;
 use std::io;
+use std::os::windows::io::AsRawSocket;
+#[cfg(feature = "cli")]
 use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{Socket, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use windows_sys::Win32::Networking::WinSock::{
-    WSAEAFNOSUPPORT, WSAECONNABORTED, WSAECONNRESET, WSAEHOSTUNREACH, WSAEINTR, WSAEINVAL, WSAEMFILE,
-    WSAENETDOWN, WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP, WSAETIMEDOUT, WSANOTINITIALISED,
+    SO_EXCLUSIVEADDRUSE, SOL_SOCKET, WSAEAFNOSUPPORT, WSAECONNABORTED, WSAECONNRESET, WSAEHOSTUNREACH,
+    WSAEINTR, WSAEINVAL, WSAEMFILE, WSAENETDOWN, WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP,
+    WSAETIMEDOUT, WSANOTINITIALISED, setsockopt,
 };
 
-use super::Blame;
 #[cfg(feature = "cli")]
-use super::Signal;
-use crate::listener::Credentials;
+pub(crate) use self::console::{Signals, terminal_knows_colour};
+#[cfg(feature = "cli")]
+pub(crate) use self::service::{has_manager, notify};
+pub(crate) use self::unix_sockets::{
+    SocketAccess, SocketFile, UnixListener, credentials, group_id, unix_listener, user_id,
+};
+use super::Blame;
 
 // === accept ===
 
@@ -79,8 +93,8 @@ pub(crate) const UNIX_SOCKETS: bool = false;
 /// Whether Unix sockets can have a name without a file.
 pub(crate) const ABSTRACT_SOCKETS: bool = false;
 
-/// No path is too long for what there is not.
-pub(crate) const LONGEST_SOCKET_PATH: usize = usize::MAX;
+/// As Windows' own Unix sockets have it; a path is refused before it is measured.
+pub(crate) const LONGEST_SOCKET_PATH: usize = 108;
 
 /// Keys of `socket.*` that do nothing on this system.
 pub(crate) const LACKING_SOCKET_OPTIONS: &[&str] =
@@ -93,9 +107,18 @@ pub(crate) fn keepalive(silence: Duration) -> TcpKeepalive {
     TcpKeepalive::new().with_time(silence).with_interval(interval)
 }
 
-/// Does nothing: the option of that name means something else here, that others may take the port.
-pub(crate) fn set_reuse_address(_socket: &Socket) -> io::Result<()> {
-    Ok(())
+/// Lets nobody else listen on the address. `SO_REUSEADDR` would be the opposite here: it lets any process take the port away
+/// ([Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE](https://learn.microsoft.com/windows/win32/winsock/using-so-reuseaddr-and-so-exclusiveaddruse)).
+/// Connections in `TIME_WAIT` are no hindrance.
+#[expect(unsafe_code, reason = "setsockopt; socket2 has no name for this option")]
+pub(crate) fn claim_address(socket: &Socket) -> io::Result<()> {
+    const SIZE: i32 = 4;
+    let exclusive: i32 = 1;
+    let socket = usize::try_from(socket.as_raw_socket()).map_err(io::Error::other)?;
+    // SAFETY: the socket is open as long as it is borrowed; the pointer and the length are those of one i32.
+    let set =
+        unsafe { setsockopt(socket, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (&raw const exclusive).cast(), SIZE) };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 pub(crate) fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
@@ -114,114 +137,32 @@ pub(crate) fn set_defer_accept(_socket: &Socket, _wait: Duration) -> io::Result<
     Ok(())
 }
 
-/// There is none.
-pub(crate) enum UnixListener {}
-
-/// There is none.
-pub(crate) enum UnixStream {}
-
-/// There is none.
-pub(crate) enum SocketFile {}
-
-/// Who may connect to a Unix socket.
-#[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "nobody reads it, as there are no such sockets")]
-pub(crate) struct SocketAccess {
-    pub(crate) mode: u32,
-    pub(crate) owner: Option<u32>,
-    pub(crate) group: Option<u32>,
-}
-
-impl SocketFile {
-    /// Always an error.
-    pub(crate) fn listen(_: &Socket, _: &Path, _: &SocketAccess, _backlog: i32) -> io::Result<Self> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
-impl UnixListener {
-    pub(crate) async fn accept(&self) -> io::Result<(UnixStream, ())> {
-        match *self {}
-    }
-}
-
-impl AsyncRead for UnixStream {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match *self.get_mut() {}
-    }
-}
-
-impl AsyncWrite for UnixStream {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        match *self.get_mut() {}
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match *self.get_mut() {}
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match *self.get_mut() {}
-    }
-}
-
-/// Always an error.
-pub(crate) fn unix_listener(_socket: Socket) -> io::Result<UnixListener> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Who is at the other end of what there is not.
-pub(crate) fn credentials(stream: &UnixStream) -> Option<Credentials> {
-    match *stream {}
-}
-
-/// The number of a user: there are none here.
-pub(crate) fn user_id(_user: &str) -> io::Result<Option<u32>> {
-    Ok(None)
-}
-
-/// The number of a group: there are none here.
-pub(crate) fn group_id(_group: &str) -> io::Result<Option<u32>> {
-    Ok(None)
-}
-
 pub(super) fn lacks_family(code: i32) -> bool {
     code == WSAEAFNOSUPPORT
 }
 
-/// Whether the peer's system has acknowledged everything that was written: that can't be told here.
-pub(crate) fn is_acknowledged<S>(_socket: &S) -> bool {
-    true
+/// Whether the peer's system has acknowledged everything that was written: that can't be told here, as `SIO_TCP_INFO` does
+/// not count what has not been sent yet.
+pub(crate) fn is_acknowledged<S>(_socket: &S) -> Option<bool> {
+    None
 }
 
 // === the command ===
 
-/// Whether a process can become another user.
-pub(crate) const CHANGES_USER: bool = false;
-
-/// Whether there is somebody to be told how the service is.
+/// Whether somebody may read what is written to standard error: a service has none.
 #[cfg(feature = "cli")]
-pub(crate) fn has_manager() -> bool {
-    false
+pub(crate) fn has_standard_error() -> bool {
+    !has_manager()
 }
 
-/// Tells nobody.
-#[cfg(feature = "cli")]
-pub(crate) fn notify(_state: &str) -> io::Result<()> {
-    Ok(())
-}
-
-/// There is none who wants to know.
-#[cfg(feature = "cli")]
-pub(crate) fn monotonic_micros() -> u128 {
-    0
-}
-
-/// Nobody watches.
+/// Nobody watches: the service manager knows only whether the process is there.
 #[cfg(feature = "cli")]
 pub(crate) fn watchdog() -> Option<Duration> {
     None
 }
+
+/// Whether a process can become another user.
+pub(crate) const CHANGES_USER: bool = false;
 
 /// Whom a process is to become: nobody can be asked for.
 #[cfg(feature = "cli")]
@@ -267,76 +208,38 @@ pub(crate) fn is_at(_file: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// Whether a terminal here understands escape sequences: Windows Terminal does, and whatever sets `TERM`; the old
-/// console would have to be asked to.
-#[cfg(feature = "cli")]
-pub(crate) fn terminal_knows_colour() -> bool {
-    std::env::var_os("WT_SESSION").is_some()
-        || std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb")
-}
+/// Errors of `accept`, by whose problem they are.
+#[cfg(test)]
+pub(crate) mod accept_errors {
+    use windows_sys::Win32::Networking::WinSock::*;
 
-/// The console's events that ask a service to end; they are caught from `install` on.
-///
-/// After "close" and "shutdown" Windows grants the process some seconds, however long a drain may take.
-#[cfg(feature = "cli")]
-#[derive(Debug)]
-pub(crate) struct Signals {
-    interrupt: tokio::signal::windows::CtrlC,
-    stop: tokio::signal::windows::CtrlBreak,
-    close: tokio::signal::windows::CtrlClose,
-    shutdown: tokio::signal::windows::CtrlShutdown,
-}
-
-#[cfg(feature = "cli")]
-impl Signals {
-    /// Catches the events; must be called on a runtime.
-    pub(crate) fn install() -> io::Result<Self> {
-        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
-        Ok(Self {
-            interrupt: ctrl_c()?,
-            stop: ctrl_break()?,
-            close: ctrl_close()?,
-            shutdown: ctrl_shutdown()?,
-        })
-    }
-
-    /// Waits for the next event. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::Stop("CTRL_C"),
-            _ = self.stop.recv() => Signal::Stop("CTRL_BREAK"),
-            _ = self.close.recv() => Signal::Stop("CTRL_CLOSE"),
-            _ = self.shutdown.recv() => Signal::Stop("CTRL_SHUTDOWN"),
-        }
-    }
+    pub(crate) const CONNECTION: &[i32] = &[
+        WSAECONNRESET,
+        WSAECONNABORTED,
+        WSAEINTR,
+        WSAENETDOWN,
+        WSAENETRESET,
+        WSAENETUNREACH,
+        WSAEHOSTUNREACH,
+        WSAETIMEDOUT,
+    ];
+    pub(crate) const LISTENER: &[i32] = &[WSAENOTSOCK, WSAEINVAL, WSAEOPNOTSUPP, WSANOTINITIALISED];
+    pub(crate) const OURS: &[i32] = &[WSAEMFILE, WSAENOBUFS, WSAEWOULDBLOCK, 0, i32::MAX];
+    pub(crate) const OUT_OF_DESCRIPTORS: i32 = WSAEMFILE;
+    pub(crate) const OUT_OF_MEMORY: i32 = WSAENOBUFS;
 }
 
 #[cfg(test)]
 mod tests {
-    use windows_sys::Win32::Networking::WinSock::{WSAENOBUFS, WSAEWOULDBLOCK};
-
-    use crate::platform::{accept_error, out_of_descriptors};
+    use crate::platform::out_of_descriptors;
 
     use super::*;
 
     #[test]
-    fn accept_errors_by_whose_problem_they_are() {
-        let table: &[(Blame, &[i32])] = &[
-            (Blame::Connection, &[WSAECONNRESET, WSAECONNABORTED, WSAEINTR, WSAENETDOWN, WSAENETUNREACH]),
-            (Blame::Listener, &[WSAENOTSOCK, WSAEINVAL, WSAEOPNOTSUPP, WSANOTINITIALISED]),
-            (Blame::Ours, &[WSAEMFILE, WSAENOBUFS, WSAEWOULDBLOCK, 0, i32::MAX]),
-        ];
-        for (blame, codes) in table {
-            for code in *codes {
-                let error = io::Error::from_raw_os_error(*code);
-                assert_eq!(accept_error(&error), *blame, "{error}");
-            }
-        }
-    }
-
-    #[test]
     fn only_one_error_says_that_sockets_are_out() {
-        for (code, expected) in [(WSAEMFILE, true), (WSAENOBUFS, false)] {
+        for (code, expected) in
+            [(accept_errors::OUT_OF_DESCRIPTORS, true), (accept_errors::OUT_OF_MEMORY, false)]
+        {
             assert_eq!(out_of_descriptors(&io::Error::from_raw_os_error(code)), expected, "code {code}");
         }
     }

@@ -2,6 +2,8 @@
 
 mod notes;
 mod serve;
+#[cfg(windows)]
+mod service;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +19,8 @@ use serde::de::value::Error as ValueError;
 use crate::Timeout;
 
 use super::load::{Configuration, Source};
+#[cfg(windows)]
+use super::service::Action;
 use serve::Serve;
 
 pub(super) use notes::{ENVIRONMENT, EXIT_CODES, FILES};
@@ -67,6 +71,10 @@ enum Command {
         #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = timeout)]
         timeout: Timeout,
     },
+    /// Install, start and stop terima as a service of Windows
+    #[cfg(windows)]
+    #[command(subcommand)]
+    Service(service::Service),
     /// Write the commented default configuration to a new file
     ///
     /// A file that exists is never overwritten.
@@ -120,11 +128,24 @@ struct Assignments {
 #[derive(Debug)]
 pub(super) enum Task {
     Run(Source),
-    Check { source: Source, json: bool },
-    Health { source: Source, timeout: Timeout },
+    Check {
+        source: Source,
+        json: bool,
+    },
+    Health {
+        source: Source,
+        timeout: Timeout,
+    },
+    #[cfg(windows)]
+    Service {
+        name: String,
+        action: Action,
+    },
     Init(PathBuf),
     Completions(Shell),
-    Man { directory: Option<PathBuf> },
+    Man {
+        directory: Option<PathBuf>,
+    },
 }
 
 impl Arguments {
@@ -143,6 +164,8 @@ impl Arguments {
                 place.unused(&["config"])?;
                 Ok(Task::Run(serve.into_source(place.assignments.set)?))
             }
+            #[cfg(windows)]
+            Command::Service(service) => service.into_task(place),
             Command::Init { file } => place.unused(&["config", "set"]).map(|()| Task::Init(file)),
             Command::Completions { shell } => {
                 place.unused(&["config", "set"]).map(|()| Task::Completions(shell))

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
+use crate::platform::Notice;
+
 /// Where the manager listens.
 const SOCKET: &str = "NOTIFY_SOCKET";
 
@@ -20,15 +22,29 @@ pub(crate) fn has_manager() -> bool {
     env::var_os(SOCKET).is_some_and(|socket| !socket.is_empty())
 }
 
-/// Tells the manager one or more lines of `NAME=value`; nothing where there is none. It never waits.
+/// Tells the manager, in one message; nobody where there is none. It never waits.
 ///
 /// # Errors
 ///
 /// The socket can't be reached, or is full.
-pub(crate) fn notify(state: &str) -> io::Result<()> {
+pub(crate) fn notify(notices: &[Notice<'_>]) -> io::Result<()> {
     match env::var_os(SOCKET) {
-        Some(socket) if !socket.is_empty() => send(&socket, state.as_bytes()),
+        Some(socket) if !socket.is_empty() => {
+            let lines: Vec<String> = notices.iter().map(line).collect();
+            send(&socket, lines.join("\n").as_bytes())
+        }
         _ => Ok(()),
+    }
+}
+
+fn line(notice: &Notice<'_>) -> String {
+    match notice {
+        Notice::Ready => "READY=1".to_owned(),
+        Notice::Reloading => format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_micros()),
+        Notice::Stopping => "STOPPING=1".to_owned(),
+        Notice::MoreTime(time) => format!("EXTEND_TIMEOUT_USEC={}", time.as_micros()),
+        Notice::Alive => "WATCHDOG=1".to_owned(),
+        Notice::Status(status) => format!("STATUS={status}"),
     }
 }
 
@@ -45,7 +61,7 @@ fn send(to: &OsStr, message: &[u8]) -> io::Result<()> {
 }
 
 /// The monotonic clock in microseconds: since systemd 253 it has to come with `RELOADING=1`.
-pub(crate) fn monotonic_micros() -> u128 {
+fn monotonic_micros() -> u128 {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| Duration::from(now).as_micros())
 }
 

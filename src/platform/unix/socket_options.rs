@@ -24,7 +24,7 @@ pub(crate) fn keepalive(silence: Duration) -> TcpKeepalive {
 }
 
 /// Lets a restart take an address whose old connections are in TIME_WAIT.
-pub(crate) fn set_reuse_address(socket: &Socket) -> io::Result<()> {
+pub(crate) fn claim_address(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
 }
 

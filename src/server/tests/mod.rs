@@ -29,6 +29,7 @@ use crate::handler::{HandlerError, Serve, Service, handler_fn};
 use crate::listener::{
     Accepted, Address, Heartbeat, Listener, Listening, Local, Peer, Socket, Spare, TcpSocket,
 };
+use crate::platform::accept_errors;
 use crate::telemetry::Sampler;
 
 /// Accepts who is in its queue, or fails.
@@ -144,12 +145,11 @@ async fn serves_until_stopped() {
     assert_eq!(setup.listener.inside(), 0);
 }
 
-#[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn a_stop_does_not_wait_behind_a_pause() {
     let (socket, setup) = (Scripted::default(), Setup::new(None, WhenFull::Queue, echo()));
     for _ in 0..100 {
-        socket.push(Err(io::Error::from_raw_os_error(libc::EMFILE)));
+        socket.push(Err(io::Error::from_raw_os_error(accept_errors::OUT_OF_DESCRIPTORS)));
     }
     let (heartbeat, running) = setup.accept(socket);
     tokio::time::sleep(Duration::from_millis(10_500)).await;

@@ -1,6 +1,7 @@
 //! One connection, and no other.
 
 use super::*;
+use crate::platform::accept_errors;
 use crate::server::first_of::FirstOf;
 
 fn only(setup: &Setup, sockets: &[&Scripted]) -> JoinHandle<()> {
@@ -44,12 +45,11 @@ async fn it_may_come_to_any_address() {
     assert_eq!(first.left(), 1);
 }
 
-#[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_fails_is_not_the_one() {
     let setup = Setup::new(None, WhenFull::Queue, echo());
     let socket = Scripted::default();
-    socket.push(Err(io::Error::from_raw_os_error(libc::ECONNABORTED)));
+    socket.push(Err(io::Error::from_raw_os_error(accept_errors::CONNECTION[0])));
     let running = only(&setup, &[&socket]);
     settle().await;
     assert!(!running.is_finished());
