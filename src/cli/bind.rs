@@ -1,7 +1,7 @@
 //! Why a listener could not be bound, in words that help.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use listeners::{Listener, Process, Protocol, SocketState};
 
@@ -43,6 +43,13 @@ fn tcp(address: SocketAddr, error: &io::Error) -> String {
              if it will have it later",
             SocketAddr::new(unspecified(address), address.port())
         ),
+        // The address alone is told above.
+        _ if address.is_ipv6() && platform::lacks_address(error) => format!(
+            "this system has no IPv6\n  help: name an address of IPv4, as {}:{port} for all of them, or \":{port}\" for \
+             whatever there is",
+            Ipv4Addr::UNSPECIFIED,
+            port = address.port()
+        ),
         _ => error.to_string(),
     }
 }
@@ -80,8 +87,8 @@ fn is_in_the_way(held: &Listener, wanted: SocketAddr) -> bool {
 
 fn unspecified(like: SocketAddr) -> IpAddr {
     match like {
-        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 
@@ -91,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 27015);
+    const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 27015);
 
     #[test]
     fn known_reasons_come_with_a_remedy() {
@@ -107,6 +114,19 @@ mod tests {
             let message = explain("echo", &ListenAddress::Tcp(ADDRESS), &kind.into());
             let expected = format!("listener `echo` can't listen on 127.0.0.1:27015: {reason}");
             assert!(message.starts_with(&expected), "{message}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_system_without_ipv6_is_told_from_a_machine_without_the_address() {
+        let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
+        for (address, expected) in [
+            ("[::]:7", "this system has no IPv6\n  help: name an address of IPv4, as 0.0.0.0:7 for all"),
+            ("0.0.0.0:7", "Address family not supported"),
+        ] {
+            let message = explain("echo", &ListenAddress::Tcp(address.parse().unwrap()), &error);
+            assert!(message.contains(&format!(": {expected}")), "{message}");
         }
     }
 
