@@ -171,9 +171,20 @@ pub(crate) const PERMISSION_REMEDY: &str = "a port below 1024 needs the capabili
      any other port may be forbidden by SELinux or AppArmor";
 
 /// Opens a file to append to; a new one is readable for its owner and group.
+///
+/// # Errors
+///
+/// As open(2); and where the path is a symbolic link, unless those are followed.
 #[cfg(feature = "cli")]
-pub(crate) fn append(path: &Path) -> io::Result<File> {
-    File::options().append(true).create(true).mode(0o640).open(path)
+pub(crate) fn append(path: &Path, follow_links: bool) -> io::Result<File> {
+    let flags = if follow_links { 0 } else { libc::O_NOFOLLOW };
+    let opened = File::options().append(true).create(true).mode(0o640).custom_flags(flags).open(path);
+    opened.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) if !follow_links => io::Error::other(
+            "it is a symbolic link, which may lead anywhere as long as the process is root: name the file itself",
+        ),
+        _ => error,
+    })
 }
 
 /// Whether an open file is the one that has this path now.

@@ -185,6 +185,10 @@ impl Identity {
         match *self {}
     }
 
+    pub(crate) fn is_assumed(&self) -> bool {
+        match *self {}
+    }
+
     pub(crate) fn assume(&self) -> Result<(), IdentityError> {
         match *self {}
     }
@@ -197,7 +201,7 @@ pub(crate) const PERMISSION_REMEDY: &str = "another program holds the port for i
 
 /// Opens a file to append to.
 #[cfg(feature = "cli")]
-pub(crate) fn append(path: &Path) -> io::Result<File> {
+pub(crate) fn append(path: &Path, _follow_links: bool) -> io::Result<File> {
     File::options().append(true).create(true).open(path)
 }
 
