@@ -23,6 +23,37 @@ fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     section.split("\n## ").next().unwrap_or(section)
 }
 
+/// The examples of a page that are a configuration, or a section of one.
+fn configurations(page: &str) -> impl Iterator<Item = &str> {
+    let blocks = page.split("\n```toml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    blocks.filter(|block| block.starts_with('[') && !block.starts_with("[dependencies]"))
+}
+
+#[test]
+fn every_example_of_a_configuration_is_one() {
+    let mut count = 0;
+    for (name, page) in [
+        ("README", include_str!("../../../README.md")),
+        ("handlers", HANDLERS),
+        ("codecs", CODECS),
+        ("migrating", include_str!("../../../docs/migrating.md")),
+        ("operating", OPERATING),
+        ("systemd", include_str!("../../../docs/systemd.md")),
+    ] {
+        for example in configurations(page) {
+            let rest = match example.contains("[[listener]]") {
+                true => "",
+                false => "\n[[listener]]\nname = \"rest\"\naddress = \":0\"\nhandler = \"echo\"\n",
+            };
+            let parsed = Server::builder().parse(&format!("{example}{rest}"));
+            let unix = cfg!(unix) || !example.contains("unix:");
+            assert!(parsed.is_ok() || !unix, "{name}: {}\n{example}", parsed.unwrap_err());
+            count += 1;
+        }
+    }
+    assert_eq!(count, 6);
+}
+
 #[test]
 fn every_handler_and_codec_has_a_section() {
     let builder = Server::builder();
