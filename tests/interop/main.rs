@@ -12,4 +12,5 @@ mod clients;
 mod logrotate;
 mod peers;
 mod replaced;
+mod unit;
 mod xinetd;
