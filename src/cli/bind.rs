@@ -35,7 +35,7 @@ fn tcp(address: SocketAddr, error: &io::Error) -> String {
             Some(Process { name, pid, .. }) => {
                 format!("address already in use, held by {} (process {pid})", Escaped(&name))
             }
-            None => "address already in use".to_owned(),
+            None => format!("address already in use\n  help: {}", platform::HOLDER_REMEDY),
         },
         ErrorKind::PermissionDenied => format!("permission denied\n  help: {}", platform::PERMISSION_REMEDY),
         ErrorKind::AddrNotAvailable => format!(

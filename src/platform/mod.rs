@@ -24,8 +24,8 @@ pub(crate) use system::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use system::{
-    Identity, IdentityError, PERMISSION_REMEDY, Signals, append, has_manager, has_standard_error, is_at,
-    notify, raise_descriptor_limit, terminal_knows_colour, watchdog,
+    HOLDER_REMEDY, Identity, IdentityError, PERMISSION_REMEDY, Signals, append, has_manager,
+    has_standard_error, is_at, notify, raise_descriptor_limit, terminal_knows_colour, watchdog,
 };
 #[cfg(all(windows, feature = "cli"))]
 pub(crate) use system::{event_log, service, service_manager};

@@ -170,6 +170,14 @@ pub(crate) const PERMISSION_REMEDY: &str = "a port below 1024 needs the capabili
      (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE) or a lower net.ipv4.ip_unprivileged_port_start; \
      any other port may be forbidden by SELinux or AppArmor";
 
+/// How to find out who holds a port, where this process may not see it.
+#[cfg(feature = "cli")]
+pub(crate) const HOLDER_REMEDY: &str = if cfg!(any(target_os = "linux", target_os = "android")) {
+    "`ss -ltnp` tells root who holds it"
+} else {
+    "`lsof -nP -iTCP -sTCP:LISTEN` tells root who holds it"
+};
+
 /// Opens a file to append to; a new one is readable for its owner and group.
 ///
 /// # Errors

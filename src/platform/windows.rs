@@ -199,6 +199,10 @@ impl Identity {
 pub(crate) const PERMISSION_REMEDY: &str = "another program holds the port for itself alone, or it lies in a reserved \
      range: see `netsh interface ipv4 show excludedportrange protocol=tcp`";
 
+/// How to find out who holds a port, where this process may not see it.
+#[cfg(feature = "cli")]
+pub(crate) const HOLDER_REMEDY: &str = "`netstat -abno` tells an administrator who holds it";
+
 /// Opens a file to append to.
 #[cfg(feature = "cli")]
 pub(crate) fn append(path: &Path, _follow_links: bool) -> io::Result<File> {
