@@ -2,8 +2,10 @@
 #![allow(dead_code, unused_macros, unused_imports, reason = "each test program uses a part of it")]
 
 mod client;
+#[cfg(feature = "cli")]
+mod control;
 mod log;
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 mod service;
 
 use std::time::Duration;
@@ -13,11 +15,14 @@ use tokio::time::timeout;
 
 pub(crate) use self::client::{Client, assert_same};
 pub(crate) use self::log::{Event, ended, ended_as, logged};
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) use self::service::{Service, access};
 
 /// Nothing that is waited for may take longer; a test that gets here has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The reason of a connection that its client resets. Wine tells a reader of a reset as of an end.
+pub(crate) const RESET: &str = if cfg!(wine) { "client_closed" } else { "client_reset" };
 
 /// Waits for what must come; `what` says what that is.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {

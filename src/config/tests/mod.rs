@@ -13,6 +13,7 @@ mod whole;
 
 pub(crate) use self::keys::keys_of;
 use super::{Config, Endpoint, Overrides, read};
+use crate::platform::CHANGES_USER;
 
 /// Reads a text that has nothing wrong with it.
 fn valid(text: &str) -> Config {
@@ -21,6 +22,12 @@ fn valid(text: &str) -> Config {
         panic!("{}", faults.into_problems());
     }
     config
+}
+
+/// A text without the keys of `[server]` that are faults on this system.
+fn for_this_system(text: &str) -> String {
+    let lacking = |line: &&str| ["user = ", "group = "].iter().any(|key| line.starts_with(key));
+    text.lines().filter(|line| CHANGES_USER || !lacking(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// Addresses as a file writes them.
