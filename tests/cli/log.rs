@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -36,10 +36,6 @@ impl Logged {
         Self { service, folder, address }
     }
 
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("t.log")
-    }
-
     /// So many connections, several at once.
     async fn connections(&self, count: usize) {
         let mut clients = JoinSet::new();
@@ -55,13 +51,6 @@ impl Logged {
             });
         }
         timeout(PATIENCE, clients.join_all()).await.expect("a client waits for good");
-    }
-
-    /// Stops it, and tells every event of every file.
-    async fn stop(self) -> Vec<Value> {
-        self.service.signal("TERM").await;
-        assert_eq!(self.service.code().await, Some(0));
-        events(self.folder.path())
     }
 }
 
@@ -134,58 +123,6 @@ async fn only_the_latest_are_kept() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_put_aside_is_opened_again() {
-    let logged = Logged::start(&["log.rotate=never"]).await;
-    for turn in 0..5 {
-        let (_, ()) = tokio::join!(logged.connections(80), async {
-            fs::rename(logged.path(), logged.folder.path().join(format!("aside.{turn}"))).unwrap();
-            logged.service.signal("HUP").await;
-            until(logged.folder.path(), |event| event["message"] == "the log file is open again").await;
-        });
-    }
-    assert_eq!(lines_of_connections(&logged.stop().await), each_once(400));
-}
-
-#[tokio::test]
-async fn a_file_that_cannot_be_opened_again_is_kept() {
-    let logged = Logged::start(&[]).await;
-    let folder = logged.folder.path().to_owned();
-    let moved = folder.with_extension("moved");
-    fs::rename(&folder, &moved).unwrap();
-    logged.service.signal("HUP").await;
-    let event = until(&moved, |event| event["level"] == "WARN").await;
-    assert_eq!(event["message"], "the log file can't be opened again: lines go on to the old one");
-    logged.connections(8).await;
-    fs::rename(&moved, &folder).unwrap();
-    assert_eq!(lines_of_connections(&logged.stop().await), each_once(8));
-}
-
-#[tokio::test]
-async fn without_a_file_there_is_nothing_to_open() {
-    let (mut service, _) = Service::start(ECHO, &[]).await;
-    service.signal("HUP").await;
-    service.logged("there is no log file to open again: log.file is not set").await;
-    service.signal("TERM").await;
-    assert_eq!(service.code().await, Some(0));
-}
-
-#[tokio::test]
-async fn signals_change_the_level() {
-    let (mut service, address) = Service::start(ECHO, &["--set", "log.level=info,terima::access=off"]).await;
-    service.signal("USR1").await;
-    assert_eq!(service.logged("the log level is another").await["level"], "debug");
-    service.signal("USR1").await;
-    assert_eq!(service.logged("the log level is another").await["level"], "trace");
-    // What was off is on now.
-    drop(TcpStream::connect(address).await.unwrap());
-    service.event(|event| event["target"] == "terima::access").await;
-    service.signal("USR2").await;
-    assert_eq!(service.logged("the log level is another").await["level"], "info,terima::access=off");
-    service.signal("TERM").await;
-    assert_eq!(service.code().await, Some(0));
-}
-
-#[tokio::test]
 async fn a_file_that_cannot_be_written_is_64() {
     let file = File::new(ECHO);
     let settings = ["--set", "log.file=/no-such-folder/terima.log"];
@@ -197,4 +134,78 @@ async fn a_file_that_cannot_be_written_is_64() {
         ended.stderr
     );
     assert!(ended.stderr.contains("help: "), "{}", ended.stderr);
+}
+
+/// Signals that do not end a service: Windows has none.
+#[cfg(unix)]
+mod signals {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    impl Logged {
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("t.log")
+        }
+
+        /// Stops it, and tells every event of every file.
+        async fn stop(self) -> Vec<Value> {
+            self.service.signal("TERM").await;
+            assert_eq!(self.service.code().await, Some(0));
+            events(self.folder.path())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_put_aside_is_opened_again() {
+        let logged = Logged::start(&["log.rotate=never"]).await;
+        for turn in 0..5 {
+            let (_, ()) = tokio::join!(logged.connections(80), async {
+                fs::rename(logged.path(), logged.folder.path().join(format!("aside.{turn}"))).unwrap();
+                logged.service.signal("HUP").await;
+                until(logged.folder.path(), |event| event["message"] == "the log file is open again").await;
+            });
+        }
+        assert_eq!(lines_of_connections(&logged.stop().await), each_once(400));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_opened_again_is_kept() {
+        let logged = Logged::start(&[]).await;
+        let folder = logged.folder.path().to_owned();
+        let moved = folder.with_extension("moved");
+        fs::rename(&folder, &moved).unwrap();
+        logged.service.signal("HUP").await;
+        let event = until(&moved, |event| event["level"] == "WARN").await;
+        assert_eq!(event["message"], "the log file can't be opened again: lines go on to the old one");
+        logged.connections(8).await;
+        fs::rename(&moved, &folder).unwrap();
+        assert_eq!(lines_of_connections(&logged.stop().await), each_once(8));
+    }
+
+    #[tokio::test]
+    async fn without_a_file_there_is_nothing_to_open() {
+        let (mut service, _) = Service::start(ECHO, &[]).await;
+        service.signal("HUP").await;
+        service.logged("there is no log file to open again: log.file is not set").await;
+        service.signal("TERM").await;
+        assert_eq!(service.code().await, Some(0));
+    }
+
+    #[tokio::test]
+    async fn signals_change_the_level() {
+        let (mut service, address) =
+            Service::start(ECHO, &["--set", "log.level=info,terima::access=off"]).await;
+        service.signal("USR1").await;
+        assert_eq!(service.logged("the log level is another").await["level"], "debug");
+        service.signal("USR1").await;
+        assert_eq!(service.logged("the log level is another").await["level"], "trace");
+        // What was off is on now.
+        drop(TcpStream::connect(address).await.unwrap());
+        service.event(|event| event["target"] == "terima::access").await;
+        service.signal("USR2").await;
+        assert_eq!(service.logged("the log level is another").await["level"], "info,terima::access=off");
+        service.signal("TERM").await;
+        assert_eq!(service.code().await, Some(0));
+    }
 }

@@ -31,7 +31,7 @@ async fn an_address_of_another_machine_is_69_and_has_a_remedy() {
     let ended = ended(terima().arg("--config").arg(file.path())).await;
     assert_eq!(ended.code, Some(69), "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("help: name one of its own, 0.0.0.0:7777 for all of them"),
+        ended.stderr.contains("help: name one of its own, or 0.0.0.0:7777 for all of them"),
         "{}",
         ended.stderr
     );

@@ -13,6 +13,18 @@ pub(crate) fn controllable(command: &mut Command) {
     let _ = command;
 }
 
+/// What a service calls the signal of this name.
+pub(crate) fn name(signal: &str) -> &'static str {
+    match (signal, cfg!(windows)) {
+        ("TERM", false) => "SIGTERM",
+        ("INT", false) => "SIGINT",
+        // The console of Wine passes on Ctrl-C alone.
+        ("TERM", true) if !cfg!(wine) => "CTRL_BREAK",
+        ("TERM" | "INT", true) => "CTRL_C",
+        _ => panic!("{signal} ends no service"),
+    }
+}
+
 /// Sends a signal by name.
 #[cfg(unix)]
 pub(crate) async fn signal(process: u32, name: &str) {
@@ -20,18 +32,22 @@ pub(crate) async fn signal(process: u32, name: &str) {
     assert!(sent.success());
 }
 
-/// Presses Ctrl-C on its console, for either signal that ends a service.
+/// Presses Ctrl-Break on its console for TERM, Ctrl-C for INT: Windows has nothing like the others.
 ///
 /// A process has one console, and leaving it is felt by all threads: another process does it.
 #[cfg(windows)]
-pub(crate) async fn signal(process: u32, name: &str) {
-    assert!(["TERM", "INT"].contains(&name), "Windows has nothing like {name}");
-    let (_, helper) = concat!(module_path!(), "::press_ctrl_c").split_once("::").unwrap();
+pub(crate) async fn signal(process: u32, signal: &str) {
+    let (_, helper) = concat!(module_path!(), "::press_a_key").split_once("::").unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", helper, "--ignored"]).env(PROCESS, process.to_string());
+    command.args(["--exact", helper, "--ignored"]);
+    command.env(KEY, name(signal)).env(PROCESS, process.to_string());
     let pressed = command.output().await.unwrap();
     assert!(pressed.status.success(), "{}", String::from_utf8_lossy(&pressed.stdout));
 }
+
+/// Which key it is.
+#[cfg(windows)]
+const KEY: &str = "TERIMA_TEST_KEY";
 
 /// Whose console it is.
 #[cfg(windows)]
@@ -39,20 +55,27 @@ const PROCESS: &str = "TERIMA_TEST_PROCESS";
 
 #[cfg(windows)]
 #[test]
-#[ignore = "no test: it presses Ctrl-C for the others"]
+#[ignore = "no test: it presses a key for the others"]
 #[expect(unsafe_code, reason = "AttachConsole, GenerateConsoleCtrlEvent and SetConsoleCtrlHandler")]
-fn press_ctrl_c() {
+fn press_a_key() {
     use windows_sys::Win32::System::Console::{
-        AttachConsole, CTRL_C_EVENT, FreeConsole, GenerateConsoleCtrlEvent, SetConsoleCtrlHandler,
+        AttachConsole, CTRL_BREAK_EVENT, CTRL_C_EVENT, FreeConsole, GenerateConsoleCtrlEvent,
+        SetConsoleCtrlHandler,
     };
+
+    unsafe extern "system" fn ignore(_event: u32) -> i32 {
+        1
+    }
+
     let Ok(process) = std::env::var(PROCESS) else { return };
     let process: u32 = process.parse().unwrap();
-    // SAFETY: none of them is given a pointer.
+    let event = if std::env::var(KEY).unwrap() == "CTRL_C" { CTRL_C_EVENT } else { CTRL_BREAK_EVENT };
+    // SAFETY: the one pointer is to a function that is there for good.
     unsafe {
         FreeConsole();
         assert_ne!(AttachConsole(process), 0, "{}", std::io::Error::last_os_error());
         // It comes to everybody on that console.
-        SetConsoleCtrlHandler(None, 1);
-        assert_ne!(GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0), 0, "{}", std::io::Error::last_os_error());
+        SetConsoleCtrlHandler(Some(ignore), 1);
+        assert_ne!(GenerateConsoleCtrlEvent(event, 0), 0, "{}", std::io::Error::last_os_error());
     }
 }

@@ -21,8 +21,10 @@ pub(crate) use self::service::{Service, access};
 /// Nothing that is waited for may take longer; a test that gets here has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The reason of a connection that its client resets. Wine tells a reader of a reset as of an end.
-pub(crate) const RESET: &str = if cfg!(wine) { "client_closed" } else { "client_reset" };
+/// Whether it is the reason of a connection that its client has reset. Wine tells many a reader of a reset as of an end.
+pub(crate) fn is_reset(reason: &str) -> bool {
+    reason == "client_reset" || (cfg!(wine) && reason == "client_closed")
+}
 
 /// Waits for what must come; `what` says what that is.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
