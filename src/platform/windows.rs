@@ -21,8 +21,8 @@ use std::time::Duration;
 use socket2::{Socket, TcpKeepalive};
 use windows_sys::Win32::Networking::WinSock::{
     SO_EXCLUSIVEADDRUSE, SOL_SOCKET, WSAEAFNOSUPPORT, WSAECONNABORTED, WSAECONNRESET, WSAEHOSTUNREACH,
-    WSAEINTR, WSAEINVAL, WSAEMFILE, WSAENETDOWN, WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP,
-    WSAETIMEDOUT, WSANOTINITIALISED, setsockopt,
+    WSAEINTR, WSAEINVAL, WSAEMFILE, WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP, WSAETIMEDOUT,
+    WSANOTINITIALISED, setsockopt,
 };
 
 #[cfg(feature = "cli")]
@@ -37,11 +37,12 @@ use super::Blame;
 // === accept ===
 
 /// As the documentation of `accept` and `AcceptEx` tells them apart; `WSAECONNRESET` is "an incoming connection was
-/// indicated, but was subsequently terminated by the remote peer prior to accepting the call".
+/// indicated, but was subsequently terminated by the remote peer prior to accepting the call". `WSAENETDOWN` is the network
+/// as a whole here, which to ask again at once would not help.
 pub(super) fn blame(code: i32) -> Blame {
     match code {
-        WSAECONNRESET | WSAECONNABORTED | WSAEINTR | WSAENETDOWN | WSAENETRESET | WSAENETUNREACH
-        | WSAEHOSTUNREACH | WSAETIMEDOUT => Blame::Connection,
+        WSAECONNRESET | WSAECONNABORTED | WSAEINTR | WSAENETRESET | WSAENETUNREACH | WSAEHOSTUNREACH
+        | WSAETIMEDOUT => Blame::Connection,
         WSAENOTSOCK | WSAEINVAL | WSAEOPNOTSUPP | WSANOTINITIALISED => Blame::Listener,
         _ => Blame::Ours,
     }
@@ -220,14 +221,13 @@ pub(crate) mod accept_errors {
         WSAECONNRESET,
         WSAECONNABORTED,
         WSAEINTR,
-        WSAENETDOWN,
         WSAENETRESET,
         WSAENETUNREACH,
         WSAEHOSTUNREACH,
         WSAETIMEDOUT,
     ];
     pub(crate) const LISTENER: &[i32] = &[WSAENOTSOCK, WSAEINVAL, WSAEOPNOTSUPP, WSANOTINITIALISED];
-    pub(crate) const OURS: &[i32] = &[WSAEMFILE, WSAENOBUFS, WSAEWOULDBLOCK, 0, i32::MAX];
+    pub(crate) const OURS: &[i32] = &[WSAEMFILE, WSAENOBUFS, WSAENETDOWN, WSAEWOULDBLOCK, 0, i32::MAX];
     pub(crate) const OUT_OF_DESCRIPTORS: i32 = WSAEMFILE;
     pub(crate) const OUT_OF_MEMORY: i32 = WSAENOBUFS;
 }

@@ -30,9 +30,10 @@ impl Logged {
         let mut arguments = vec!["--set", file.as_str()];
         arguments.extend(settings.iter().flat_map(|setting| ["--set", *setting]));
         let service = Service::spawn(ECHO, &arguments);
-        let listening = until(folder.path(), |event| event["message"] == "listening").await;
+        let log = folder.path().join("t.log");
+        let listening = until(&log, |event| event["message"] == "listening").await;
         let address = listening["address"].as_str().unwrap().parse().unwrap();
-        until(folder.path(), |event| event["message"] == "ready").await;
+        until(&log, |event| event["message"] == "ready").await;
         Self { service, folder, address }
     }
 
@@ -64,13 +65,13 @@ fn events(folder: &Path) -> Vec<Value> {
 }
 
 /// Waits for an event. A file does not tell when it grows, so it is looked at again and again.
-async fn until(folder: &Path, wanted: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn until(file: &Path, wanted: impl Fn(&Value) -> bool) -> Value {
     let mut ticks = interval(Duration::from_millis(5));
     let found = async {
         loop {
             ticks.tick().await;
             // What is only half written is whole the next time.
-            let whole = fs::read_to_string(folder.join("t.log")).unwrap_or_default();
+            let whole = fs::read_to_string(file).unwrap_or_default();
             let lines = whole.lines().filter_map(|line| serde_json::from_str(line).ok());
             if let Some(event) = lines.into_iter().find(&wanted) {
                 return event;
@@ -163,7 +164,7 @@ mod signals {
             let (_, ()) = tokio::join!(logged.connections(80), async {
                 fs::rename(logged.path(), logged.folder.path().join(format!("aside.{turn}"))).unwrap();
                 logged.service.signal("HUP").await;
-                until(logged.folder.path(), |event| event["message"] == "the log file is open again").await;
+                until(&logged.path(), |event| event["message"] == "the log file is open again").await;
             });
         }
         assert_eq!(lines_of_connections(&logged.stop().await), each_once(400));
@@ -176,7 +177,7 @@ mod signals {
         let moved = folder.with_extension("moved");
         fs::rename(&folder, &moved).unwrap();
         logged.service.signal("HUP").await;
-        let event = until(&moved, |event| event["level"] == "WARN").await;
+        let event = until(&moved.join("t.log"), |event| event["level"] == "WARN").await;
         assert_eq!(event["message"], "the log file can't be opened again: lines go on to the old one");
         logged.connections(8).await;
         fs::rename(&moved, &folder).unwrap();

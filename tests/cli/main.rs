@@ -20,6 +20,8 @@ mod signals;
 mod notify;
 #[cfg(unix)]
 mod user;
+#[cfg(windows)]
+mod windows_service;
 
 use command::{ECHO, File, ended, ended_with, terima};
 

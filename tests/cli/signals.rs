@@ -12,7 +12,7 @@ use crate::control;
 use crate::service::Service;
 
 /// An echo whose clients may take all the time in the world.
-fn patient_echo(drain_timeout: &str) -> String {
+pub(crate) fn patient_echo(drain_timeout: &str) -> String {
     format!(
         "[server]\ndrain_timeout = \"{drain_timeout}\"\n{ECHO}timeouts.write = \"off\"\ntimeouts.frame = \"off\"\n"
     )
@@ -27,7 +27,7 @@ async fn echoes(client: &mut TcpStream, line: &str) {
 
 /// A client that sends lines and reads none of the answers, until nothing moves any more: then the service has an
 /// answer that it owes and can't deliver, so the connection can't drain.
-async fn stuck_client(address: SocketAddr) -> TcpStream {
+pub(crate) async fn stuck_client(address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     // Little has to be sent to fill it.
     socket.set_recv_buffer_size(4096).unwrap();
