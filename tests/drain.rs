@@ -265,7 +265,7 @@ async fn who_waits_in_the_backlog_is_served() {
 }
 
 /// The built binary, which clients give no rest.
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 mod under_load {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::watch;

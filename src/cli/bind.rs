@@ -39,9 +39,12 @@ fn tcp(address: SocketAddr, error: &io::Error) -> String {
         },
         ErrorKind::PermissionDenied => format!("permission denied\n  help: {}", platform::PERMISSION_REMEDY),
         ErrorKind::AddrNotAvailable => format!(
-            "this machine has no such address\n  help: name one of its own, {} for all of them, or set socket.freebind \
-             if it will have it later",
-            SocketAddr::new(unspecified(address), address.port())
+            "this machine has no such address\n  help: name one of its own, or {} for all of them{}",
+            SocketAddr::new(unspecified(address), address.port()),
+            match platform::LACKING_SOCKET_OPTIONS.contains(&"freebind") {
+                true => "",
+                false => "; or set socket.freebind, if it will have it later",
+            }
         ),
         // The address alone is told above.
         _ if address.is_ipv6() && platform::lacks_address(error) => format!(
@@ -106,7 +109,7 @@ mod tests {
             (ErrorKind::PermissionDenied, "permission denied\n  help: "),
             (
                 ErrorKind::AddrNotAvailable,
-                "this machine has no such address\n  help: name one of its own, 0.0.0.0:27015 for all of them, or set socket.freebind ",
+                "this machine has no such address\n  help: name one of its own, or 0.0.0.0:27015 for all of them",
             ),
             (ErrorKind::OutOfMemory, "out of memory"),
         ];

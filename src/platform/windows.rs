@@ -21,8 +21,8 @@ use std::time::Duration;
 use socket2::{Socket, TcpKeepalive};
 use windows_sys::Win32::Networking::WinSock::{
     SO_EXCLUSIVEADDRUSE, SOL_SOCKET, WSAEAFNOSUPPORT, WSAECONNABORTED, WSAECONNRESET, WSAEHOSTUNREACH,
-    WSAEINTR, WSAEINVAL, WSAEMFILE, WSAENETDOWN, WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP,
-    WSAETIMEDOUT, WSANOTINITIALISED, setsockopt,
+    WSAEINTR, WSAEINVAL, WSAEMFILE, WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP, WSAETIMEDOUT,
+    WSANOTINITIALISED, setsockopt,
 };
 
 #[cfg(feature = "cli")]
@@ -37,11 +37,12 @@ use super::Blame;
 // === accept ===
 
 /// As the documentation of `accept` and `AcceptEx` tells them apart; `WSAECONNRESET` is "an incoming connection was
-/// indicated, but was subsequently terminated by the remote peer prior to accepting the call".
+/// indicated, but was subsequently terminated by the remote peer prior to accepting the call". `WSAENETDOWN` is the network
+/// as a whole here, which to ask again at once would not help.
 pub(super) fn blame(code: i32) -> Blame {
     match code {
-        WSAECONNRESET | WSAECONNABORTED | WSAEINTR | WSAENETDOWN | WSAENETRESET | WSAENETUNREACH
-        | WSAEHOSTUNREACH | WSAETIMEDOUT => Blame::Connection,
+        WSAECONNRESET | WSAECONNABORTED | WSAEINTR | WSAENETRESET | WSAENETUNREACH | WSAEHOSTUNREACH
+        | WSAETIMEDOUT => Blame::Connection,
         WSAENOTSOCK | WSAEINVAL | WSAEOPNOTSUPP | WSANOTINITIALISED => Blame::Listener,
         _ => Blame::Ours,
     }
@@ -96,15 +97,14 @@ pub(crate) const ABSTRACT_SOCKETS: bool = false;
 /// As Windows' own Unix sockets have it; a path is refused before it is measured.
 pub(crate) const LONGEST_SOCKET_PATH: usize = 108;
 
-/// Keys of `socket.*` that do nothing on this system.
-pub(crate) const LACKING_SOCKET_OPTIONS: &[&str] =
-    &["reuse_port", "fast_open", "defer_accept", "freebind", "mode", "owner", "group"];
+/// Keys of `socket.*` for TCP that this system has not.
+pub(crate) const LACKING_SOCKET_OPTIONS: &[&str] = &["reuse_port", "fast_open", "defer_accept", "freebind"];
 
 /// Probes after `silence`. Windows sends ten of them and lets nobody choose.
 pub(crate) fn keepalive(silence: Duration) -> TcpKeepalive {
     const PROBES: u32 = 10;
     let interval = (silence / PROBES).max(Duration::from_secs(1));
-    TcpKeepalive::new().with_time(silence).with_interval(interval)
+    TcpKeepalive::new().with_time(silence.max(Duration::from_secs(1))).with_interval(interval)
 }
 
 /// Lets nobody else listen on the address. `SO_REUSEADDR` would be the opposite here: it lets any process take the port away
@@ -121,20 +121,24 @@ pub(crate) fn claim_address(socket: &Socket) -> io::Result<()> {
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Always an error; a configuration that asks for it is refused before.
 pub(crate) fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
-    Ok(())
+    Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Always an error; a configuration that asks for it is refused before.
 pub(crate) fn set_freebind(_socket: &Socket, _v6: bool) -> io::Result<()> {
-    Ok(())
+    Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Always an error; a configuration that asks for it is refused before.
 pub(crate) fn set_fast_open(_socket: &Socket, _queue: i32) -> io::Result<()> {
-    Ok(())
+    Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Always an error; a configuration that asks for it is refused before.
 pub(crate) fn set_defer_accept(_socket: &Socket, _wait: Duration) -> io::Result<()> {
-    Ok(())
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 pub(super) fn lacks_family(code: i32) -> bool {
@@ -225,14 +229,13 @@ pub(crate) mod accept_errors {
         WSAECONNRESET,
         WSAECONNABORTED,
         WSAEINTR,
-        WSAENETDOWN,
         WSAENETRESET,
         WSAENETUNREACH,
         WSAEHOSTUNREACH,
         WSAETIMEDOUT,
     ];
     pub(crate) const LISTENER: &[i32] = &[WSAENOTSOCK, WSAEINVAL, WSAEOPNOTSUPP, WSANOTINITIALISED];
-    pub(crate) const OURS: &[i32] = &[WSAEMFILE, WSAENOBUFS, WSAEWOULDBLOCK, 0, i32::MAX];
+    pub(crate) const OURS: &[i32] = &[WSAEMFILE, WSAENOBUFS, WSAENETDOWN, WSAEWOULDBLOCK, 0, i32::MAX];
     pub(crate) const OUT_OF_DESCRIPTORS: i32 = WSAEMFILE;
     pub(crate) const OUT_OF_MEMORY: i32 = WSAENOBUFS;
 }

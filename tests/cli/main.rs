@@ -8,21 +8,20 @@ mod generated;
 mod init;
 mod run;
 
-// Signals are how a service is ended here; a console event of Windows would reach the tests themselves.
-#[cfg(unix)]
+#[path = "../common/control.rs"]
+mod control;
 mod health;
-#[cfg(unix)]
 mod log;
+mod serve;
+mod service;
+mod signals;
+
 #[cfg(unix)]
 mod notify;
 #[cfg(unix)]
-mod serve;
-#[cfg(unix)]
-mod service;
-#[cfg(unix)]
-mod signals;
-#[cfg(unix)]
 mod user;
+#[cfg(windows)]
+mod windows_service;
 
 use command::{ECHO, File, ended, ended_with, terima};
 

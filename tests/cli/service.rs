@@ -9,6 +9,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
 use crate::command::{File, PATIENCE, terima};
+use crate::control;
 
 /// A running service, which logs as JSON.
 pub(crate) struct Service {
@@ -42,6 +43,7 @@ impl Service {
     fn command(subcommand: &str) -> Command {
         let mut command = terima();
         command.args(["--set", "log.format=json", subcommand]).stderr(Stdio::piped());
+        control::controllable(&mut command);
         command
     }
 
@@ -95,9 +97,7 @@ impl Service {
 
     /// Sends a signal by name.
     pub(crate) async fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it has ended");
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {id}")).status().await.unwrap();
-        assert!(sent.success());
+        control::signal(self.id(), name).await;
     }
 
     pub(crate) fn id(&self) -> u32 {

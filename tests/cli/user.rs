@@ -74,7 +74,7 @@ async fn the_log_is_nothing_that_the_user_has_put_there() {
     // What is in its place by right.
     chown(folder.path(), Some(54_321), Some(12_345)).unwrap();
     let service = Service::spawn(ECHO, &settings);
-    until(folder.path(), |event| event["message"] == "ready").await;
+    until(&log, |event| event["message"] == "ready").await;
     let found = fs::metadata(&log).unwrap();
     assert_eq!((found.uid(), found.gid()), (54_321, 12_345));
     service.signal("TERM").await;

@@ -62,8 +62,12 @@ impl Client {
     }
 
     pub(crate) async fn expect_reset(&mut self) {
-        let error = self.rest().await.expect_err("it ended well");
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}");
+        match self.rest().await {
+            // Wine tells many a reader of a reset as of an end.
+            Ok(_) if cfg!(wine) => {}
+            Ok(_) => panic!("it ended well"),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}"),
+        }
     }
 
     /// Sends the pieces, ends its side, and tells all that came back.

@@ -2,8 +2,10 @@
 #![allow(dead_code, unused_macros, unused_imports, reason = "each test program uses a part of it")]
 
 mod client;
+#[cfg(feature = "cli")]
+mod control;
 mod log;
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 mod service;
 
 use std::time::Duration;
@@ -13,11 +15,16 @@ use tokio::time::timeout;
 
 pub(crate) use self::client::{Client, assert_same};
 pub(crate) use self::log::{Event, ended, ended_as, logged};
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) use self::service::{Service, access};
 
 /// Nothing that is waited for may take longer; a test that gets here has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whether it is the reason of a connection that its client has reset. Wine tells many a reader of a reset as of an end.
+pub(crate) fn is_reset(reason: &str) -> bool {
+    reason == "client_reset" || (cfg!(wine) && reason == "client_closed")
+}
 
 /// Waits for what must come; `what` says what that is.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {

@@ -5,6 +5,8 @@
 
 #[path = "../cli/command.rs"]
 mod command;
+#[path = "../common/control.rs"]
+mod control;
 #[path = "../cli/service.rs"]
 mod service;
 

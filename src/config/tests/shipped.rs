@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::keys::keys_of;
-use super::valid;
+use super::{valid, valid_on_linux};
 use crate::config::meant::{Limits, LogConfig, ServerConfig, SocketOptions, Timeouts};
 use crate::config::{Config, Endpoint, written};
 
@@ -93,7 +93,7 @@ fn the_shipped_file_has_every_key() {
 #[test]
 fn every_key_that_stands_behind_a_mark_is_one() {
     let whole = without_marks(SERVER);
-    let config = valid(&whole);
+    let config = valid_on_linux(&whole);
     assert_eq!(config.server.user.as_deref(), Some("terima"));
     assert_eq!(config.log.file, Some("/var/log/terima/terima.log".into()));
     assert_eq!(config.listeners[0].socket.owner.as_deref(), Some("root"));

@@ -42,11 +42,6 @@ impl Form for Endpoint {
 }
 
 fn unix(path: &str) -> Result<Endpoint, String> {
-    if !platform::UNIX_SOCKETS {
-        return Err(
-            "this system has no Unix sockets\nlisten on an address of IP: \"127.0.0.1:27015\"".to_owned()
-        );
-    }
     let (path, name) = match path.strip_prefix('@') {
         Some(name) => (name, true),
         None => (path, false),
@@ -58,7 +53,8 @@ fn unix(path: &str) -> Result<Endpoint, String> {
         return Err("a path can't have a NUL in it".to_owned());
     }
     match name {
-        true if !platform::ABSTRACT_SOCKETS => {
+        // Where there are none at all, that is said once it is known whose address it is.
+        true if platform::UNIX_SOCKETS && !platform::ABSTRACT_SOCKETS => {
             Err("only Linux has abstract Unix sockets\nname a path without the \
              \"@\": \"unix:/run/terima/echo.sock\""
                 .to_owned())
