@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::command::{ended, ended_with, terima};
 
-const SUBCOMMANDS: [&str; 7] = ["run", "serve", "check", "health", "init", "completions", "man"];
+const SUBCOMMANDS: [&str; 8] = ["run", "serve", "check", "health", "init", "schema", "completions", "man"];
 
 #[tokio::test]
 async fn every_shell_has_completions_for_every_subcommand() {
