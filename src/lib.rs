@@ -66,7 +66,8 @@
 //!
 //! On purpose in this API: `Bytes` (frames), tokio-util's `Decoder` and `Encoder` (codecs), tokio's `TcpStream`
 //! ([`RawStream::try_into_tcp`]), `AsyncRead` and `AsyncWrite`, the `Stream` and `Sink` of futures, serde's
-//! `DeserializeOwned` (options).
+//! `DeserializeOwned` (options). With the feature `schema`, which `cli` turns on, also schemars' `JsonSchema` and `Schema`;
+//! [`schemars`] is here again, for deriving with the version that is meant.
 
 mod admission;
 #[cfg(feature = "cli")]
@@ -88,6 +89,9 @@ struct Readme;
 
 /// Any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[cfg(feature = "schema")]
+pub use schemars;
 
 pub use crate::codec::{Codec, Framing};
 pub use crate::config::{FilePath, NoOptions, Overrides, Problem, Problems, Size, Timeout};

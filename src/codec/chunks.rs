@@ -24,6 +24,7 @@ pub struct Chunks {
 
 /// The options of codec `bytes`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ChunksOptions {
     /// The longest chunk that a handler is given at once. Default 64 KiB.

@@ -34,9 +34,11 @@ pub struct Length {
 
 /// The options of codec `length`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LengthOptions {
     /// How many bytes the length has, 1 to 8. Default 4.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 8)))]
     pub width: u8,
     /// Which of its bytes comes first. Default `"big"`, as on the wire of most protocols.
     pub order: ByteOrder,
@@ -54,6 +56,7 @@ pub struct LengthOptions {
 
 /// Which byte of a number comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ByteOrder {
     /// The highest: network byte order.
@@ -65,6 +68,7 @@ pub enum ByteOrder {
 
 /// What a length counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Counts {
     /// What comes after it.

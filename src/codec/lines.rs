@@ -26,6 +26,7 @@ pub struct Lines {
 
 /// The options of codec `lines`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LinesOptions {
     /// The longest line, without its ending. Default 64 KiB.

@@ -23,6 +23,7 @@ pub struct Quote {
 
 /// The options of handler `quote`.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct QuoteOptions {
     /// A file of quotes in the form of fortune(6): between two of them is a line with `%` alone. It is read when the

@@ -43,13 +43,15 @@ use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quo
 /// # Ok::<(), terima::Problems>(())
 /// ```
 pub struct Builder {
-    catalogue: Catalogue,
+    pub(super) catalogue: Catalogue,
     overrides: Overrides,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
         let builder = Self { catalogue: Catalogue::default(), overrides: Overrides::default() };
+        #[cfg(feature = "schema")]
+        let builder = builder.describe_built_in();
         builder
             .byte_codec("bytes", |options: ChunksOptions| Ok(Chunks::from(options)))
             .byte_codec("lines", |options: LinesOptions| Ok(Lines::from(options)))

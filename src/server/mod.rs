@@ -10,6 +10,8 @@ mod catalogue;
 mod drain;
 mod first_of;
 mod ready;
+#[cfg(feature = "schema")]
+mod schema;
 mod start;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ const SUBCOMMANDS: &[&str] = &[
     #[cfg(windows)]
     "service",
     "init",
+    "schema",
     "completions",
     "man",
 ];

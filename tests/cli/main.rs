@@ -7,6 +7,7 @@ mod command;
 mod generated;
 mod init;
 mod run;
+mod schema;
 
 #[path = "../common/control.rs"]
 mod control;
@@ -98,7 +99,7 @@ async fn wrong_usage_is_told_as_all_else_is() {
 #[cfg(unix)]
 #[tokio::test]
 async fn who_stops_reading_has_seen_enough() {
-    for arguments in [&["--help"][..], &["init", "-"], &["man"], &["completions", "zsh"]] {
+    for arguments in [&["--help"][..], &["init", "-"], &["schema"], &["man"], &["completions", "zsh"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut child = terima();

@@ -83,6 +83,11 @@ enum Command {
         #[arg(default_value = "server.toml")]
         file: PathBuf,
     },
+    /// Print the JSON Schema of server.toml, for editors
+    ///
+    /// With it an editor completes keys, explains them and marks what is wrong. Write it beside the configuration, terima
+    /// schema > server.schema.json, and begin server.toml with the line #:schema ./server.schema.json
+    Schema,
     /// Print the completions for a shell
     ///
     /// In bash: source <(terima completions bash)
@@ -142,6 +147,7 @@ pub(super) enum Task {
         action: Action,
     },
     Init(PathBuf),
+    Schema,
     Completions(Shell),
     Man {
         directory: Option<PathBuf>,
@@ -167,6 +173,7 @@ impl Arguments {
             #[cfg(windows)]
             Command::Service(service) => service.into_task(place),
             Command::Init { file } => place.unused(&["config", "set"]).map(|()| Task::Init(file)),
+            Command::Schema => place.unused(&["config", "set"]).map(|()| Task::Schema),
             Command::Completions { shell } => {
                 place.unused(&["config", "set"]).map(|()| Task::Completions(shell))
             }

@@ -2,8 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::keys::keys_of;
-use super::{valid, valid_on_linux};
+use super::{keys_of, valid, valid_on_linux};
 use crate::config::meant::{Limits, LogConfig, ServerConfig, SocketOptions, Timeouts};
 use crate::config::{Config, Endpoint, written};
 
@@ -12,7 +11,7 @@ const CONTAINER: &str = include_str!("../../../config/container.toml");
 
 const LEAST: &str = "[[listener]]\nname = \"echo\"\naddress = \"127.0.0.1:7\"\nhandler = \"echo\"\n";
 
-fn is_built_in(config: &Config) {
+pub(super) fn is_built_in(config: &Config) {
     assert_eq!(config.server, ServerConfig::default());
     assert_eq!(config.log, LogConfig::default());
     assert!(!config.listeners.is_empty());

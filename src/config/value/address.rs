@@ -29,7 +29,9 @@ impl Form for Endpoint {
         }
         let no_address = || format!("{} is no address\n{}", quoted(text), advice(text));
         let (host, port) = text.rsplit_once(':').ok_or_else(no_address)?;
-        let port = port.parse().map_err(|_| no_address())?;
+        // A number that is parsed may have a sign.
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = Some(port).filter(|_| digits).and_then(|port| port.parse().ok()).ok_or_else(no_address)?;
         match host {
             "" => Ok(Self::Any(port)),
             _ if is_host(host) => Ok(Self::Name { host: host.to_owned(), port }),
