@@ -7,6 +7,7 @@ mod endings;
 mod establishing;
 mod handles;
 mod lingering;
+mod live;
 mod memory;
 mod other_tasks;
 mod output;
