@@ -81,12 +81,12 @@ impl Controlled<'_> {
         let signal = tokio::select! {
             biased;
             signal = self.stop() => signal,
-            () = server.ended() => {
+            _ = server.ended() => {
                 info!("the one connection has ended");
                 return Exit::Ended;
             }
         };
-        info!(signal = signal.name, connections = server.connections(), "draining");
+        info!(signal = signal.name, connections = server.connections().len(), "draining");
         self.notifier.stopping(server);
         drain(server, self.stop(), signal.within).await
     }

@@ -117,6 +117,7 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Server {
         let gate = Arc::new(Gate::new(ready.limits.connections));
         let settings = Arc::new(Settings {
             name: Arc::clone(&ready.name),
+            service: ready.service,
             limits: ready.limits,
             timeouts: ready.timeouts,
             drain_timeout: config.server.drain_timeout,
@@ -124,11 +125,12 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Server {
             failures: Sampler::new(),
             layers: Vec::new(),
         });
+        let paused = Arc::new(watch::Sender::new(false));
         let entrance = Arc::new(Entrance {
             admission: Admission::new(Arc::clone(&connections), Arc::clone(&gate)),
             settings: Arc::clone(&settings),
-            service: ready.service,
             registry: Arc::clone(&registry),
+            paused: Arc::clone(&paused),
             last_id: Arc::clone(&last_id),
             refusals: Sampler::new(),
             fillings: Sampler::at_most(1, FILLINGS_EVERY),
@@ -139,6 +141,7 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Server {
             tcp_addresses: Vec::new(),
             heartbeats: Vec::new(),
             connections: gate,
+            paused,
         };
         for (socket, address) in sockets {
             let heartbeat = Arc::new(Heartbeat::new());
@@ -185,10 +188,11 @@ impl Start<'_> {
     fn accept_loop(self, socket: impl Socket, tasks: &TaskTracker, only: Option<&mut FirstOf>) {
         let settings = &self.entrance.settings;
         let (name, when_full) = (Arc::clone(&settings.name), settings.limits.when_full);
-        let listener = Listener::new(socket, name, when_full, Arc::clone(self.spare), self.heartbeat);
+        let (spare, heartbeat) = (Arc::clone(self.spare), Arc::clone(&self.heartbeat));
+        let listener = Listener::new(socket, name, when_full, spare, heartbeat);
         let accept_loop = AcceptLoop::new(listener, Arc::clone(self.entrance));
         match only {
-            Some(only) => only.add(accept_loop.run_once(self.stop.clone())),
+            Some(only) => only.add(self.heartbeat, accept_loop.run_once(self.stop.clone())),
             None => drop(tasks.spawn(accept_loop.run(self.stop.clone()))),
         }
     }

@@ -14,7 +14,7 @@ use terima::{Builder, Server};
 use tokio::time::timeout;
 
 pub(crate) use self::client::{Client, assert_same};
-pub(crate) use self::log::{Event, ended, ended_as, logged};
+pub(crate) use self::log::{Event, ended, ended_as, ended_with_id, logged};
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{Service, access};
 
