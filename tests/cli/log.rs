@@ -75,7 +75,7 @@ fn events(folder: &Path) -> Vec<Value> {
 }
 
 /// Waits for an event. A file does not tell when it grows, so it is looked at again and again.
-pub(crate) async fn until(folder: &Path, wanted: impl Fn(&Value) -> bool) -> Value {
+async fn until(folder: &Path, wanted: impl Fn(&Value) -> bool) -> Value {
     let mut ticks = interval(Duration::from_millis(5));
     let found = async {
         loop {
@@ -183,20 +183,6 @@ async fn signals_change_the_level() {
     assert_eq!(service.logged("the log level is another").await["level"], "info,terima::access=off");
     service.signal("TERM").await;
     assert_eq!(service.code().await, Some(0));
-}
-
-#[tokio::test]
-async fn the_file_tells_why_the_service_did_not_start() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = format!("log.file={}", folder.path().join("t.log").display());
-    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let text = ECHO.replace("127.0.0.1:0", &held.local_addr().unwrap().to_string());
-    assert_eq!(Service::spawn(&text, &["--set", &file]).code().await, Some(69));
-    let events = events(folder.path());
-    let told = events.iter().find(|event| event["level"] == "ERROR").unwrap();
-    let message = told["message"].as_str().unwrap();
-    assert!(message.starts_with("listener `echo` can't listen on 127.0.0.1:"), "{message}");
-    assert!(!message.contains('\n'), "{message}");
 }
 
 #[tokio::test]
