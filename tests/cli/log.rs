@@ -124,20 +124,6 @@ async fn only_the_latest_are_kept() {
 }
 
 #[tokio::test]
-async fn the_file_tells_why_the_service_did_not_start() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = format!("log.file={}", folder.path().join("t.log").display());
-    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let text = ECHO.replace("127.0.0.1:0", &held.local_addr().unwrap().to_string());
-    assert_eq!(Service::spawn(&text, &["--set", &file]).code().await, Some(69));
-    let events = events(folder.path());
-    let told = events.iter().find(|event| event["level"] == "ERROR").unwrap();
-    let message = told["message"].as_str().unwrap();
-    assert!(message.starts_with("listener `echo` can't listen on 127.0.0.1:"), "{message}");
-    assert!(!message.contains('\n'), "{message}");
-}
-
-#[tokio::test]
 async fn a_file_that_cannot_be_written_is_64() {
     let file = File::new(ECHO);
     let settings = ["--set", "log.file=/no-such-folder/terima.log"];

@@ -36,3 +36,20 @@ async fn an_address_of_another_machine_is_69_and_has_a_remedy() {
         ended.stderr
     );
 }
+
+#[tokio::test]
+async fn a_log_file_tells_why_it_ends_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("t.log");
+    let file = File::new(&ECHO.replace("127.0.0.1:0", "192.0.2.1:7777"));
+    let settings = ["--set".to_owned(), format!("log.file={}", log.display())];
+    let ended = ended(terima().arg("--config").arg(file.path()).args(settings)).await;
+    assert_eq!(ended.code, Some(69), "{}", ended.stderr);
+    let text = std::fs::read_to_string(log).unwrap();
+    let last = text.lines().next_back().unwrap();
+    assert!(
+        last.contains(" ERROR ") && last.contains("listener `echo` can't listen on 192.0.2.1:7777: "),
+        "{text}"
+    );
+    assert!(last.contains("; help: "), "{text}");
+}

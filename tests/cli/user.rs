@@ -1,7 +1,6 @@
 //! `server.user` and `server.group`: whom the service is once it listens.
 
 use crate::command::{ECHO, File, ended, terima};
-use crate::log::until;
 use crate::service::Service;
 
 /// Only root can become another user; where somebody else runs the tests, they hold what is left.
@@ -47,7 +46,7 @@ async fn every_thread_is_the_user() {
 #[tokio::test]
 async fn the_log_is_nothing_that_the_user_has_put_there() {
     use std::fs;
-    use std::os::unix::fs::{MetadataExt, chown, symlink};
+    use std::os::unix::fs::{MetadataExt, symlink};
 
     if !is_root() {
         return;
@@ -71,14 +70,12 @@ async fn the_log_is_nothing_that_the_user_has_put_there() {
     }
     assert_eq!(fs::read(&precious).unwrap(), b"precious");
 
-    // What is in its place by right.
-    chown(folder.path(), Some(54_321), Some(12_345)).unwrap();
-    let service = Service::spawn(ECHO, &settings);
-    until(&log, |event| event["message"] == "ready").await;
+    // What is in its place by right is given away, and not only if all else goes well.
+    fs::write(configuration.path(), ECHO.replace("127.0.0.1:0", "192.0.2.1:7777")).unwrap();
+    let ended = ended(terima().arg("--config").arg(configuration.path()).args(settings)).await;
+    assert_eq!(ended.code, Some(69), "{}", ended.stderr);
     let found = fs::metadata(&log).unwrap();
     assert_eq!((found.uid(), found.gid()), (54_321, 12_345));
-    service.signal("TERM").await;
-    assert_eq!(service.code().await, Some(0));
 }
 
 #[tokio::test]
