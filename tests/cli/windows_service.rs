@@ -34,8 +34,9 @@ impl Installed {
         let path = installed.configuration();
         // It reads what belongs to whoever runs the tests.
         let arguments = ["--manual", "--account", "LocalSystem", "--set", "log.format=json", "--config"];
-        let ended =
-            ended(installed.command("install").args(arguments).arg(path).env("TERIMA_LOG", "off")).await;
+        let mut command = installed.command("install");
+        // Its environment is not the service's.
+        let ended = ended(command.args(arguments).arg(path).env("TERIMA_LOG", "off")).await;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
         assert!(ended.stdout.contains(&format!("log: {}", installed.log().display())), "{}", ended.stdout);
         installed
