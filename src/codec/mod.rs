@@ -8,6 +8,9 @@
 //! | `bytes` | [`Chunks`] | what arrived, as it arrived |
 //! | `lines` | [`Lines`] | a line, without its LF or CRLF |
 //! | `length` | [`Length`] | what a binary length before it says |
+//!
+//! `max_frame` bounds what is received. What a handler sends may be longer; what its codec cannot express is an error of
+//! `send`, and nothing of it is sent.
 
 mod chunks;
 mod framing;
@@ -17,7 +20,9 @@ mod lines;
 mod tests;
 
 use std::io;
+use std::mem;
 
+use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 pub use self::chunks::{Chunks, ChunksOptions};
@@ -50,7 +55,21 @@ pub enum FrameError {
     /// Bytes that are no frame of this codec; ends the connection as `bad_frame`.
     #[error(transparent)]
     Malformed(BoxError),
-    /// The stream itself failed. Codecs do not make this one; `Decoder` asks for the conversion.
+    /// The stream ended inside a frame, which ends the connection as `client_truncated`, or failed itself.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl FrameError {
+    fn malformed(reason: impl Into<BoxError>) -> Self {
+        Self::Malformed(reason.into())
+    }
+}
+
+/// Takes the first `length` bytes off the buffer.
+///
+/// Taking all of it along, rather than splitting it, keeps the frame its only owner: whoever sends it on need not copy it.
+#[inline(always)]
+fn take(src: &mut BytesMut, length: usize) -> BytesMut {
+    if src.len() == length { mem::take(src) } else { src.split_to(length) }
 }

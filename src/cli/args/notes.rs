@@ -70,16 +70,16 @@ Handlers:
   time     sends the seconds since 1900, and closes (RFC 868)
 
 Codecs:
-  bytes    what has arrived, as it comes; what these handlers have without --codec
-  lines    lines that end with LF or CRLF
-  length   frames behind a header with their length
-             --codec-width N           bytes of the length, 1 to 8 [4]
-             --codec-order WORD        big or little [big]
-             --codec-offset N          bytes of the header before the length [0]
-             --codec-counts WORD       payload or frame [payload]
-             --codec-adjust N          added to the length [0]
-             --codec-keep-header       the handler is given the header too
-  all:       --codec-max-frame SIZE    the longest frame [64KiB]
+  bytes          what has arrived, as it comes; what these handlers have without --codec
+  lines          lines that end with LF or CRLF
+  length         frames behind a header with their length
+                   --codec-width N           bytes of the length, 1 to 8 [4]
+                   --codec-order WORD        big or little [big]
+                   --codec-offset N          bytes of the header before the length [0]
+                   --codec-counts WORD       payload or frame [payload]
+                   --codec-adjust N          added to the length [0]
+                   --codec-keep-header       the handler is given the header too
+  all:             --codec-max-frame SIZE    the longest frame [64KiB]
 
 Options of the handler are written --KEY VALUE, --KEY=VALUE, or --KEY alone for true; those of the codec \
 --codec-KEY. A `-` in a key stands for `_`. They come behind ADDRESS. A value is TOML where it is a number, a boolean, a \
