@@ -7,15 +7,18 @@
 //! |---|---|---|
 //! | `bytes` | [`Chunks`] | what arrived, as it arrived |
 //! | `lines` | [`Lines`] | a line, without its LF or CRLF |
+//! | `delimited` | [`Delimited`] | what comes before a delimiter, or between two marks |
 //! | `length` | [`Length`] | what a binary length before it says |
 //!
 //! `max_frame` bounds what is received. What a handler sends may be longer; what its codec cannot express is an error of
 //! `send`, and nothing of it is sent.
 
 mod chunks;
+mod delimited;
 mod framing;
 mod length;
 mod lines;
+mod mark;
 #[cfg(test)]
 mod tests;
 
@@ -26,10 +29,12 @@ use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 pub use self::chunks::{Chunks, ChunksOptions};
+pub use self::delimited::{Delimited, DelimitedOptions};
 pub(crate) use self::framing::ByteCodec;
 pub use self::framing::Framing;
 pub use self::length::{ByteOrder, Counts, Length, LengthOptions};
 pub use self::lines::{Lines, LinesOptions};
+pub use self::mark::Mark;
 use crate::BoxError;
 
 /// `max_frame` where nothing else is said: 64 KiB.

@@ -9,7 +9,10 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::catalogue::Catalogue;
 use super::ready::{Ready, ReadyListener};
-use crate::codec::{Chunks, ChunksOptions, Codec, FrameError, Length, LengthOptions, Lines, LinesOptions};
+use crate::codec::{
+    Chunks, ChunksOptions, Codec, Delimited, DelimitedOptions, FrameError, Length, LengthOptions, Lines,
+    LinesOptions,
+};
 use crate::config::{self, Config, Faults, NoOptions, Overrides, Problems};
 use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quote, QuoteOptions, Time};
 
@@ -53,6 +56,7 @@ impl Builder {
         builder
             .byte_codec("bytes", |options: ChunksOptions| Ok(Chunks::from(options)))
             .byte_codec("lines", |options: LinesOptions| Ok(Lines::from(options)))
+            .byte_codec("delimited", |options: DelimitedOptions| Delimited::new(options))
             .byte_codec("length", |options: LengthOptions| Length::new(options))
             .handler("echo", |_: NoOptions| Ok(Echo))
             .handler("discard", |_: NoOptions| Ok(Discard))

@@ -72,6 +72,11 @@ Handlers:
 Codecs:
   bytes          what has arrived, as it comes; what these handlers have without --codec
   lines          lines that end with LF or CRLF
+  delimited      what ends with a delimiter, or lies between two marks
+                   --codec-delimiter TEXT    what a frame ends with, as '\"\\r\\n\"' or [255,217]
+                   --codec-start TEXT        or what it begins with,
+                   --codec-end TEXT          and ends with then
+                   --codec-keep-marks        the handler is given them too
   length         frames behind a header with their length
                    --codec-width N           bytes of the length, 1 to 8 [4]
                    --codec-order WORD        big or little [big]

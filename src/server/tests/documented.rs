@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::Server;
-use crate::codec::{ChunksOptions, LengthOptions, LinesOptions};
+use crate::codec::{ChunksOptions, DelimitedOptions, LengthOptions, LinesOptions};
 use crate::config::keys_of;
 use crate::handler::QuoteOptions;
 
@@ -27,7 +27,7 @@ fn section<'a>(page: &'a str, heading: &str) -> &'a str {
 fn every_handler_and_codec_has_a_section() {
     let builder = Server::builder();
     let (handlers, codecs) = builder.names();
-    assert_eq!((handlers.len(), codecs.len()), (6, 3));
+    assert_eq!((handlers.len(), codecs.len()), (6, 4));
     for (page, names) in [(HANDLERS, handlers), (CODECS, codecs)] {
         let told = rows(page);
         for name in names {
@@ -43,6 +43,7 @@ fn every_option_has_a_row() {
         (HANDLERS, "quote", keys_of::<QuoteOptions>()),
         (CODECS, "bytes", keys_of::<ChunksOptions>()),
         (CODECS, "lines", keys_of::<LinesOptions>()),
+        (CODECS, "delimited", keys_of::<DelimitedOptions>()),
         (CODECS, "length", keys_of::<LengthOptions>()),
     ] {
         let told: Vec<&str> = rows(section(page, name)).into_iter().collect();
