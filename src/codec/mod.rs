@@ -9,12 +9,14 @@
 //! | `lines` | [`Lines`] | a line, without its LF or CRLF |
 //! | `delimited` | [`Delimited`] | what comes before a delimiter, or between two marks |
 //! | `length` | [`Length`] | what a binary length before it says |
+//! | `fixed` | [`Fixed`] | so many bytes |
 //!
 //! `max_frame` bounds what is received. What a handler sends may be longer; what its codec cannot express is an error of
 //! `send`, and nothing of it is sent.
 
 mod chunks;
 mod delimited;
+mod fixed;
 mod framing;
 mod length;
 mod lines;
@@ -30,6 +32,7 @@ use tokio_util::codec::Decoder;
 
 pub use self::chunks::{Chunks, ChunksOptions};
 pub use self::delimited::{Delimited, DelimitedOptions};
+pub use self::fixed::{Fixed, FixedOptions};
 pub(crate) use self::framing::ByteCodec;
 pub use self::framing::Framing;
 pub use self::length::{ByteOrder, Counts, Length, LengthOptions};

@@ -10,8 +10,8 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::catalogue::Catalogue;
 use super::ready::{Ready, ReadyListener};
 use crate::codec::{
-    Chunks, ChunksOptions, Codec, Delimited, DelimitedOptions, FrameError, Length, LengthOptions, Lines,
-    LinesOptions,
+    Chunks, ChunksOptions, Codec, Delimited, DelimitedOptions, Fixed, FixedOptions, FrameError, Length,
+    LengthOptions, Lines, LinesOptions,
 };
 use crate::config::{self, Config, Faults, NoOptions, Overrides, Problems};
 use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quote, QuoteOptions, Time};
@@ -58,6 +58,7 @@ impl Builder {
             .byte_codec("lines", |options: LinesOptions| Ok(Lines::from(options)))
             .byte_codec("delimited", |options: DelimitedOptions| Delimited::new(options))
             .byte_codec("length", |options: LengthOptions| Length::new(options))
+            .byte_codec("fixed", |options: FixedOptions| Fixed::try_from(options))
             .handler("echo", |_: NoOptions| Ok(Echo))
             .handler("discard", |_: NoOptions| Ok(Discard))
             .handler("chargen", |_: NoOptions| Ok(Chargen::default()))

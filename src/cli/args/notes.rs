@@ -84,6 +84,8 @@ Codecs:
                    --codec-counts WORD       payload or frame [payload]
                    --codec-adjust N          added to the length [0]
                    --codec-keep-header       the handler is given the header too
+  fixed          frames of one length
+                   --codec-size SIZE         how long each is, as 512B
   all:             --codec-max-frame SIZE    the longest frame [64KiB]
 
 Options of the handler are written --KEY VALUE, --KEY=VALUE, or --KEY alone for true; those of the codec \

@@ -2,6 +2,7 @@
 
 mod chunks;
 mod delimited;
+mod fixed;
 mod length;
 mod lines;
 
