@@ -10,17 +10,20 @@
 //! | `delimited` | [`Delimited`] | what comes before a delimiter, or between two marks |
 //! | `length` | [`Length`] | what a binary length before it says |
 //! | `fixed` | [`Fixed`] | so many bytes |
+//! | `netstring` | [`Netstring`] | `5:hello,` |
 //!
 //! `max_frame` bounds what is received. What a handler sends may be longer; what its codec cannot express is an error of
 //! `send`, and nothing of it is sent.
 
 mod chunks;
+mod decimal;
 mod delimited;
 mod fixed;
 mod framing;
 mod length;
 mod lines;
 mod mark;
+mod netstring;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +41,7 @@ pub use self::framing::Framing;
 pub use self::length::{ByteOrder, Counts, Length, LengthOptions};
 pub use self::lines::{Lines, LinesOptions};
 pub use self::mark::Mark;
+pub use self::netstring::{Netstring, NetstringOptions};
 use crate::BoxError;
 
 /// `max_frame` where nothing else is said: 64 KiB.

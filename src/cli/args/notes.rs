@@ -86,6 +86,7 @@ Codecs:
                    --codec-keep-header       the handler is given the header too
   fixed          frames of one length
                    --codec-size SIZE         how long each is, as 512B
+  netstring      5:hello,
   all:             --codec-max-frame SIZE    the longest frame [64KiB]
 
 Options of the handler are written --KEY VALUE, --KEY=VALUE, or --KEY alone for true; those of the codec \

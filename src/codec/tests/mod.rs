@@ -5,6 +5,7 @@ mod delimited;
 mod fixed;
 mod length;
 mod lines;
+mod netstring;
 
 use bytes::{Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
