@@ -11,6 +11,7 @@
 //! | `length` | [`Length`] | what a binary length before it says |
 //! | `fixed` | [`Fixed`] | so many bytes |
 //! | `netstring` | [`Netstring`] | `5:hello,` |
+//! | `varint` | [`Varint`] | what a length of protobuf before it says |
 //!
 //! `max_frame` bounds what is received. What a handler sends may be longer; what its codec cannot express is an error of
 //! `send`, and nothing of it is sent.
@@ -26,6 +27,7 @@ mod mark;
 mod netstring;
 #[cfg(test)]
 mod tests;
+mod varint;
 
 use std::io;
 use std::mem;
@@ -42,6 +44,7 @@ pub use self::length::{ByteOrder, Counts, Length, LengthOptions};
 pub use self::lines::{Lines, LinesOptions};
 pub use self::mark::Mark;
 pub use self::netstring::{Netstring, NetstringOptions};
+pub use self::varint::{Varint, VarintOptions};
 use crate::BoxError;
 
 /// `max_frame` where nothing else is said: 64 KiB.

@@ -11,7 +11,7 @@ use super::catalogue::Catalogue;
 use super::ready::{Ready, ReadyListener};
 use crate::codec::{
     Chunks, ChunksOptions, Codec, Delimited, DelimitedOptions, Fixed, FixedOptions, FrameError, Length,
-    LengthOptions, Lines, LinesOptions, Netstring, NetstringOptions,
+    LengthOptions, Lines, LinesOptions, Netstring, NetstringOptions, Varint, VarintOptions,
 };
 use crate::config::{self, Config, Faults, NoOptions, Overrides, Problems};
 use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quote, QuoteOptions, Time};
@@ -60,6 +60,7 @@ impl Builder {
             .byte_codec("length", |options: LengthOptions| Length::new(options))
             .byte_codec("fixed", |options: FixedOptions| Fixed::try_from(options))
             .byte_codec("netstring", |options: NetstringOptions| Ok(Netstring::from(options)))
+            .byte_codec("varint", |options: VarintOptions| Ok(Varint::from(options)))
             .handler("echo", |_: NoOptions| Ok(Echo))
             .handler("discard", |_: NoOptions| Ok(Discard))
             .handler("chargen", |_: NoOptions| Ok(Chargen::default()))

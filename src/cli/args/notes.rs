@@ -87,6 +87,7 @@ Codecs:
   fixed          frames of one length
                    --codec-size SIZE         how long each is, as 512B
   netstring      5:hello,
+  varint         messages of protobuf, each behind its length
   all:             --codec-max-frame SIZE    the longest frame [64KiB]
 
 Options of the handler are written --KEY VALUE, --KEY=VALUE, or --KEY alone for true; those of the codec \

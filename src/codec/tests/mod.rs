@@ -6,6 +6,7 @@ mod fixed;
 mod length;
 mod lines;
 mod netstring;
+mod varint;
 
 use bytes::{Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
