@@ -12,6 +12,7 @@
 //! | `fixed` | [`Fixed`] | so many bytes |
 //! | `netstring` | [`Netstring`] | `5:hello,` |
 //! | `varint` | [`Varint`] | what a length of protobuf before it says |
+//! | `octet_counted` | [`OctetCounted`] | a message of syslog, RFC 6587 |
 //!
 //! `max_frame` bounds what is received. What a handler sends may be longer; what its codec cannot express is an error of
 //! `send`, and nothing of it is sent.
@@ -25,6 +26,7 @@ mod length;
 mod lines;
 mod mark;
 mod netstring;
+mod octet_counted;
 #[cfg(test)]
 mod tests;
 mod varint;
@@ -44,6 +46,7 @@ pub use self::length::{ByteOrder, Counts, Length, LengthOptions};
 pub use self::lines::{Lines, LinesOptions};
 pub use self::mark::Mark;
 pub use self::netstring::{Netstring, NetstringOptions};
+pub use self::octet_counted::{OctetCounted, OctetCountedOptions};
 pub use self::varint::{Varint, VarintOptions};
 use crate::BoxError;
 
@@ -78,6 +81,11 @@ pub enum FrameError {
 impl FrameError {
     fn malformed(reason: impl Into<BoxError>) -> Self {
         Self::Malformed(reason.into())
+    }
+
+    /// What the default of `decode_eof` says in other words, for codecs with one of their own.
+    fn truncated() -> Self {
+        Self::Io(io::ErrorKind::UnexpectedEof.into())
     }
 }
 

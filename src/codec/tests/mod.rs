@@ -6,6 +6,7 @@ mod fixed;
 mod length;
 mod lines;
 mod netstring;
+mod octet_counted;
 mod varint;
 
 use bytes::{Bytes, BytesMut};
