@@ -13,6 +13,7 @@
 //! | `netstring` | [`Netstring`] | `5:hello,` |
 //! | `varint` | [`Varint`] | what a length of protobuf before it says |
 //! | `octet_counted` | [`OctetCounted`] | a message of syslog, RFC 6587 |
+//! | `mllp` | [`Mllp`] | a message of HL7 |
 //!
 //! `max_frame` bounds what is received. What a handler sends may be longer; what its codec cannot express is an error of
 //! `send`, and nothing of it is sent.
@@ -25,6 +26,7 @@ mod framing;
 mod length;
 mod lines;
 mod mark;
+mod mllp;
 mod netstring;
 mod octet_counted;
 #[cfg(test)]
@@ -45,6 +47,7 @@ pub use self::framing::Framing;
 pub use self::length::{ByteOrder, Counts, Length, LengthOptions};
 pub use self::lines::{Lines, LinesOptions};
 pub use self::mark::Mark;
+pub use self::mllp::{Mllp, MllpOptions};
 pub use self::netstring::{Netstring, NetstringOptions};
 pub use self::octet_counted::{OctetCounted, OctetCountedOptions};
 pub use self::varint::{Varint, VarintOptions};

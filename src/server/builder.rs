@@ -11,8 +11,8 @@ use super::catalogue::Catalogue;
 use super::ready::{Ready, ReadyListener};
 use crate::codec::{
     Chunks, ChunksOptions, Codec, Delimited, DelimitedOptions, Fixed, FixedOptions, FrameError, Length,
-    LengthOptions, Lines, LinesOptions, Netstring, NetstringOptions, OctetCounted, OctetCountedOptions,
-    Varint, VarintOptions,
+    LengthOptions, Lines, LinesOptions, Mllp, MllpOptions, Netstring, NetstringOptions, OctetCounted,
+    OctetCountedOptions, Varint, VarintOptions,
 };
 use crate::config::{self, Config, Faults, NoOptions, Overrides, Problems};
 use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quote, QuoteOptions, Time};
@@ -63,6 +63,7 @@ impl Builder {
             .byte_codec("netstring", |options: NetstringOptions| Ok(Netstring::from(options)))
             .byte_codec("varint", |options: VarintOptions| Ok(Varint::from(options)))
             .byte_codec("octet_counted", |options: OctetCountedOptions| Ok(OctetCounted::from(options)))
+            .byte_codec("mllp", |options: MllpOptions| Ok(Mllp::from(options)))
             .handler("echo", |_: NoOptions| Ok(Echo))
             .handler("discard", |_: NoOptions| Ok(Discard))
             .handler("chargen", |_: NoOptions| Ok(Chargen::default()))

@@ -90,6 +90,7 @@ Codecs:
   varint         messages of protobuf, each behind its length
   octet_counted  messages of syslog, each behind its length (RFC 6587)
                    --codec-non-transparent   those that end with LF too
+  mllp           messages of HL7
   all:             --codec-max-frame SIZE    the longest frame [64KiB]
 
 Options of the handler are written --KEY VALUE, --KEY=VALUE, or --KEY alone for true; those of the codec \

@@ -5,6 +5,7 @@ mod delimited;
 mod fixed;
 mod length;
 mod lines;
+mod mllp;
 mod netstring;
 mod octet_counted;
 mod varint;

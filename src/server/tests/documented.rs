@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::Server;
 use crate::codec::{
-    ChunksOptions, DelimitedOptions, FixedOptions, LengthOptions, LinesOptions, NetstringOptions,
-    OctetCountedOptions, VarintOptions,
+    ChunksOptions, DelimitedOptions, FixedOptions, LengthOptions, LinesOptions, MllpOptions,
+    NetstringOptions, OctetCountedOptions, VarintOptions,
 };
 use crate::config::keys_of;
 use crate::handler::QuoteOptions;
@@ -30,7 +30,7 @@ fn section<'a>(page: &'a str, heading: &str) -> &'a str {
 fn every_handler_and_codec_has_a_section() {
     let builder = Server::builder();
     let (handlers, codecs) = builder.names();
-    assert_eq!((handlers.len(), codecs.len()), (6, 8));
+    assert_eq!((handlers.len(), codecs.len()), (6, 9));
     for (page, names) in [(HANDLERS, handlers), (CODECS, codecs)] {
         let told = rows(page);
         for name in names {
@@ -52,6 +52,7 @@ fn every_option_has_a_row() {
         (CODECS, "netstring", keys_of::<NetstringOptions>()),
         (CODECS, "varint", keys_of::<VarintOptions>()),
         (CODECS, "octet_counted", keys_of::<OctetCountedOptions>()),
+        (CODECS, "mllp", keys_of::<MllpOptions>()),
     ] {
         let told: Vec<&str> = rows(section(page, name)).into_iter().collect();
         for key in keys {
