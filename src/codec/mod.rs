@@ -14,6 +14,7 @@
 //! | `varint` | [`Varint`] | what a length of protobuf before it says |
 //! | `octet_counted` | [`OctetCounted`] | a message of syslog, RFC 6587 |
 //! | `mllp` | [`Mllp`] | a message of HL7 |
+//! | `slip` | [`Slip`] | a packet between two 0xC0, RFC 1055 |
 //!
 //! `max_frame` bounds what is received. What a handler sends may be longer; what its codec cannot express is an error of
 //! `send`, and nothing of it is sent.
@@ -29,6 +30,7 @@ mod mark;
 mod mllp;
 mod netstring;
 mod octet_counted;
+mod slip;
 #[cfg(test)]
 mod tests;
 mod varint;
@@ -50,6 +52,7 @@ pub use self::mark::Mark;
 pub use self::mllp::{Mllp, MllpOptions};
 pub use self::netstring::{Netstring, NetstringOptions};
 pub use self::octet_counted::{OctetCounted, OctetCountedOptions};
+pub use self::slip::{Slip, SlipOptions};
 pub use self::varint::{Varint, VarintOptions};
 use crate::BoxError;
 

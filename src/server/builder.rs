@@ -12,7 +12,7 @@ use super::ready::{Ready, ReadyListener};
 use crate::codec::{
     Chunks, ChunksOptions, Codec, Delimited, DelimitedOptions, Fixed, FixedOptions, FrameError, Length,
     LengthOptions, Lines, LinesOptions, Mllp, MllpOptions, Netstring, NetstringOptions, OctetCounted,
-    OctetCountedOptions, Varint, VarintOptions,
+    OctetCountedOptions, Slip, SlipOptions, Varint, VarintOptions,
 };
 use crate::config::{self, Config, Faults, NoOptions, Overrides, Problems};
 use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quote, QuoteOptions, Time};
@@ -64,6 +64,7 @@ impl Builder {
             .byte_codec("varint", |options: VarintOptions| Ok(Varint::from(options)))
             .byte_codec("octet_counted", |options: OctetCountedOptions| Ok(OctetCounted::from(options)))
             .byte_codec("mllp", |options: MllpOptions| Ok(Mllp::from(options)))
+            .byte_codec("slip", |options: SlipOptions| Ok(Slip::from(options)))
             .handler("echo", |_: NoOptions| Ok(Echo))
             .handler("discard", |_: NoOptions| Ok(Discard))
             .handler("chargen", |_: NoOptions| Ok(Chargen::default()))

@@ -91,6 +91,7 @@ Codecs:
   octet_counted  messages of syslog, each behind its length (RFC 6587)
                    --codec-non-transparent   those that end with LF too
   mllp           messages of HL7
+  slip           packets between two C0 (RFC 1055)
   all:             --codec-max-frame SIZE    the longest frame [64KiB]
 
 Options of the handler are written --KEY VALUE, --KEY=VALUE, or --KEY alone for true; those of the codec \

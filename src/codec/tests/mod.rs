@@ -8,6 +8,7 @@ mod lines;
 mod mllp;
 mod netstring;
 mod octet_counted;
+mod slip;
 mod varint;
 
 use bytes::{Bytes, BytesMut};
