@@ -15,11 +15,13 @@
 //! | `octet_counted` | [`OctetCounted`] | a message of syslog, RFC 6587 |
 //! | `mllp` | [`Mllp`] | a message of HL7 |
 //! | `slip` | [`Slip`] | a packet between two 0xC0, RFC 1055 |
+//! | `cobs` | [`Cobs`] | a packet before a zero |
 //!
 //! `max_frame` bounds what is received. What a handler sends may be longer; what its codec cannot express is an error of
 //! `send`, and nothing of it is sent.
 
 mod chunks;
+mod cobs;
 mod decimal;
 mod delimited;
 mod fixed;
@@ -42,6 +44,7 @@ use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 pub use self::chunks::{Chunks, ChunksOptions};
+pub use self::cobs::{Cobs, CobsOptions};
 pub use self::delimited::{Delimited, DelimitedOptions};
 pub use self::fixed::{Fixed, FixedOptions};
 pub(crate) use self::framing::ByteCodec;

@@ -10,9 +10,9 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::catalogue::Catalogue;
 use super::ready::{Ready, ReadyListener};
 use crate::codec::{
-    Chunks, ChunksOptions, Codec, Delimited, DelimitedOptions, Fixed, FixedOptions, FrameError, Length,
-    LengthOptions, Lines, LinesOptions, Mllp, MllpOptions, Netstring, NetstringOptions, OctetCounted,
-    OctetCountedOptions, Slip, SlipOptions, Varint, VarintOptions,
+    Chunks, ChunksOptions, Cobs, CobsOptions, Codec, Delimited, DelimitedOptions, Fixed, FixedOptions,
+    FrameError, Length, LengthOptions, Lines, LinesOptions, Mllp, MllpOptions, Netstring, NetstringOptions,
+    OctetCounted, OctetCountedOptions, Slip, SlipOptions, Varint, VarintOptions,
 };
 use crate::config::{self, Config, Faults, NoOptions, Overrides, Problems};
 use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quote, QuoteOptions, Time};
@@ -65,6 +65,7 @@ impl Builder {
             .byte_codec("octet_counted", |options: OctetCountedOptions| Ok(OctetCounted::from(options)))
             .byte_codec("mllp", |options: MllpOptions| Ok(Mllp::from(options)))
             .byte_codec("slip", |options: SlipOptions| Ok(Slip::from(options)))
+            .byte_codec("cobs", |options: CobsOptions| Ok(Cobs::from(options)))
             .handler("echo", |_: NoOptions| Ok(Echo))
             .handler("discard", |_: NoOptions| Ok(Discard))
             .handler("chargen", |_: NoOptions| Ok(Chargen::default()))

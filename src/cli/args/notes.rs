@@ -92,6 +92,7 @@ Codecs:
                    --codec-non-transparent   those that end with LF too
   mllp           messages of HL7
   slip           packets between two C0 (RFC 1055)
+  cobs           packets that end with a 00 and have no other
   all:             --codec-max-frame SIZE    the longest frame [64KiB]
 
 Options of the handler are written --KEY VALUE, --KEY=VALUE, or --KEY alone for true; those of the codec \

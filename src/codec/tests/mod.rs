@@ -1,6 +1,7 @@
 //! The codecs, bytes in and frames out, without a connection.
 
 mod chunks;
+mod cobs;
 mod delimited;
 mod fixed;
 mod length;

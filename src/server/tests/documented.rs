@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::Server;
 use crate::codec::{
-    ChunksOptions, DelimitedOptions, FixedOptions, LengthOptions, LinesOptions, MllpOptions,
+    ChunksOptions, CobsOptions, DelimitedOptions, FixedOptions, LengthOptions, LinesOptions, MllpOptions,
     NetstringOptions, OctetCountedOptions, SlipOptions, VarintOptions,
 };
 use crate::config::keys_of;
@@ -30,7 +30,7 @@ fn section<'a>(page: &'a str, heading: &str) -> &'a str {
 fn every_handler_and_codec_has_a_section() {
     let builder = Server::builder();
     let (handlers, codecs) = builder.names();
-    assert_eq!((handlers.len(), codecs.len()), (6, 10));
+    assert_eq!((handlers.len(), codecs.len()), (6, 11));
     for (page, names) in [(HANDLERS, handlers), (CODECS, codecs)] {
         let told = rows(page);
         for name in names {
@@ -54,6 +54,7 @@ fn every_option_has_a_row() {
         (CODECS, "octet_counted", keys_of::<OctetCountedOptions>()),
         (CODECS, "mllp", keys_of::<MllpOptions>()),
         (CODECS, "slip", keys_of::<SlipOptions>()),
+        (CODECS, "cobs", keys_of::<CobsOptions>()),
     ] {
         let told: Vec<&str> = rows(section(page, name)).into_iter().collect();
         for key in keys {
