@@ -253,7 +253,8 @@ fn names_that_there_are_not() {
         (
             "\"echo\"",
             "codec = \"json\"",
-            "server.toml:5:9: there is no codec `json` (known codecs: `bytes`, `cobs`, `delimited`, `fixed`, `length`, `lines`, `mllp`, `netstring`, `numbers`, `octet_counted`, `separated`, `slip`, `varint`)",
+            "server.toml:5:9: there is no codec `json` (known codecs: `bytes`, `cobs`, `delimited`, `fixed`, \
+             `length`, `lines`, `mllp`, `netstring`, `numbers`, `octet_counted`, `separated`, `slip`, `varint`)",
         ),
     ] {
         assert_eq!(problems(handler, keys), [expected]);
@@ -281,7 +282,8 @@ fn a_codec_must_suit_the_handler() {
             "\"echo\"",
             r#"{ type = "numbers" }"#,
             "server.toml:5:18: handler `echo` speaks Framing, codec `numbers` is Numbers (remove `codec`, or name one \
-             of: `bytes`, `cobs`, `delimited`, `fixed`, `length`, `lines`, `mllp`, `netstring`, `octet_counted`, `separated`, `slip`, `varint`)",
+             of: `bytes`, `cobs`, `delimited`, `fixed`, `length`, `lines`, `mllp`, `netstring`, `octet_counted`, \
+             `separated`, `slip`, `varint`)",
         ),
     ] {
         assert_eq!(problems(handler, &format!("codec = {codec}")), [expected]);
