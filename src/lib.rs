@@ -54,6 +54,7 @@
 //! - `telemetry`: the log and its access line
 //! - `platform`: what only Unix or Windows has
 //! - `cli`, with the feature of that name, which is on by default: the command line
+//! - `testing`, with the feature of that name, which is off by default: a harness for codecs
 //!
 //! The entry point is [`Server::builder`].
 //!
@@ -81,6 +82,8 @@ mod listener;
 mod platform;
 mod server;
 mod telemetry;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 // The examples of README.md are tested too.
 #[cfg(doctest)]

@@ -11,6 +11,7 @@ mod control;
 mod service;
 
 mod clients;
+mod codecs;
 mod logrotate;
 mod peers;
 mod replaced;
