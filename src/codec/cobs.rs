@@ -31,6 +31,7 @@ pub struct Cobs {
 
 /// The options of codec `cobs`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct CobsOptions {
     /// The longest frame, as the handler is given it. Default 64 KiB.

@@ -31,6 +31,7 @@ pub struct Delimited {
 
 /// The options of codec `delimited`: a delimiter, or a start and an end.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct DelimitedOptions {
     /// What each frame ends with, as a string or a list of bytes. No default.

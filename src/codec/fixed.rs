@@ -19,6 +19,7 @@ pub struct Fixed {
 
 /// The options of codec `fixed`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FixedOptions {
     /// How long each frame is. No default.

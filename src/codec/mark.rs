@@ -19,7 +19,7 @@ impl Mark {
     ///
     /// # Errors
     ///
-    /// There are none.
+    /// `bytes` is empty.
     pub fn new(bytes: impl Into<Box<[u8]>>) -> Result<Self, HandlerError> {
         Self::of(bytes.into()).ok_or_else(|| EMPTY.into())
     }
@@ -55,6 +55,26 @@ impl fmt::Debug for Mark {
 impl<'de> Deserialize<'de> for Mark {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(MarkVisitor)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Mark {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Mark".into()
+    }
+
+    fn json_schema(_generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "anyOf": [
+                { "type": "string", "minLength": 1 },
+                { "type": "array", "items": { "type": "integer", "minimum": 0, "maximum": 255 }, "minItems": 1 },
+            ]
+        })
     }
 }
 

@@ -33,6 +33,7 @@ pub struct Mllp {
 
 /// The options of codec `mllp`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct MllpOptions {
     /// The longest message, without the three bytes around it. Default 64 KiB.

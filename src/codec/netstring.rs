@@ -26,6 +26,7 @@ pub struct Netstring {
 
 /// The options of codec `netstring`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct NetstringOptions {
     /// The longest frame, without its length, colon and comma. Default 64 KiB.

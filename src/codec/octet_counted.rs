@@ -30,6 +30,7 @@ pub struct OctetCounted {
 
 /// The options of codec `octet_counted`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct OctetCountedOptions {
     /// Whether frames that begin with `<` and end with LF are taken too. Default false.

@@ -37,6 +37,7 @@ struct Seen {
 
 /// The options of codec `slip`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct SlipOptions {
     /// The longest frame, as the handler is given it. Default 64 KiB.

@@ -26,6 +26,7 @@ pub struct Varint {
 
 /// The options of codec `varint`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct VarintOptions {
     /// The longest frame, without its length. Default 64 KiB.

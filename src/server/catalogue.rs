@@ -23,6 +23,8 @@ pub(super) struct Catalogue {
 
 struct HandlerEntry {
     speaks: CodecType,
+    /// The file may name a codec for it.
+    takes_codec: bool,
     #[cfg(feature = "schema")]
     options: OptionsType,
     make: Make<Box<dyn Unpaired>>,
@@ -59,7 +61,14 @@ trait Unpaired {
     fn with_codec(self: Box<Self>, codec: MadeCodec) -> Option<Arc<dyn Serve>>;
 }
 
+/// A handler whose codec has a default.
 struct Made<H>(H);
+
+/// A handler whose codec is made of it.
+struct MadeOver<H, M> {
+    handler: H,
+    codec: Arc<M>,
+}
 
 impl Catalogue {
     pub(super) fn add_handler<O, H, F>(&mut self, name: &str, make: F)
@@ -72,6 +81,29 @@ impl Catalogue {
             Box::new(move |choice, faults| Some(Box::new(Made(from_options(choice, faults, &make)?))));
         let entry = HandlerEntry {
             speaks: CodecType::of::<H::Codec>(),
+            takes_codec: true,
+            #[cfg(feature = "schema")]
+            options: OptionsType::of::<O>(),
+            make,
+        };
+        self.handlers.insert(name.to_owned(), entry);
+    }
+
+    pub(super) fn add_handler_over<O, H, F, M>(&mut self, name: &str, make: F, codec: M)
+    where
+        O: DeserializeOwned,
+        H: Handler,
+        F: Fn(O) -> Result<H, HandlerError> + Send + Sync + 'static,
+        M: Fn(&H) -> H::Codec + Send + Sync + 'static,
+    {
+        let codec = Arc::new(codec);
+        let make: Make<Box<dyn Unpaired>> = Box::new(move |choice, faults| {
+            let handler = from_options(choice, faults, &make)?;
+            Some(Box::new(MadeOver { handler, codec: Arc::clone(&codec) }))
+        });
+        let entry = HandlerEntry {
+            speaks: CodecType::of::<H::Codec>(),
+            takes_codec: false,
             #[cfg(feature = "schema")]
             options: OptionsType::of::<O>(),
             make,
@@ -132,6 +164,11 @@ impl Catalogue {
         let codec_entry = look_up(&self.codecs, "codec", codec, faults)?;
         let made_codec = (codec_entry.make)(codec, faults);
         let entry = entry?;
+        if !entry.takes_codec {
+            let reason = format!("handler `{}` makes its own codec, {}", handler.name, entry.speaks.name);
+            faults.at(codec.span.clone(), reason).help("remove `codec`");
+            return None;
+        }
         if !codec_entry.suits(entry.speaks) {
             self.mismatch(handler, entry, codec, codec_entry, faults);
             return None;
@@ -210,6 +247,20 @@ impl<H: Handler<Codec: Default + Clone + Sync>> Unpaired for Made<H> {
             Err(_) => (&codec.framing? as &dyn Any).downcast_ref::<H::Codec>()?.clone(),
         };
         Some(Arc::new(Service::new(self.0, move |_: &H| codec.clone())))
+    }
+}
+
+impl<H: Handler, M> Unpaired for MadeOver<H, M>
+where
+    M: Fn(&H) -> H::Codec + Send + Sync + 'static,
+{
+    fn with_own_codec(self: Box<Self>) -> Arc<dyn Serve> {
+        let Self { handler, codec } = *self;
+        Arc::new(Service::new(handler, move |handler: &H| codec(handler)))
+    }
+
+    fn with_codec(self: Box<Self>, _: MadeCodec) -> Option<Arc<dyn Serve>> {
+        None
     }
 }
 

@@ -3,7 +3,10 @@
 use schemars::{JsonSchema, Schema};
 
 use super::builder::Builder;
-use crate::codec::{ChunksOptions, LengthOptions, LinesOptions};
+use crate::codec::{
+    ChunksOptions, CobsOptions, DelimitedOptions, FixedOptions, LengthOptions, LinesOptions, MllpOptions,
+    NetstringOptions, OctetCountedOptions, SlipOptions, VarintOptions,
+};
 use crate::config::NoOptions;
 use crate::handler::QuoteOptions;
 
@@ -58,7 +61,15 @@ impl Builder {
         self.describe::<NoOptions>()
             .describe::<ChunksOptions>()
             .describe::<LinesOptions>()
+            .describe::<DelimitedOptions>()
             .describe::<LengthOptions>()
+            .describe::<FixedOptions>()
+            .describe::<NetstringOptions>()
+            .describe::<VarintOptions>()
+            .describe::<OctetCountedOptions>()
+            .describe::<MllpOptions>()
+            .describe::<SlipOptions>()
+            .describe::<CobsOptions>()
             .describe::<QuoteOptions>()
     }
 }
