@@ -118,8 +118,8 @@ mod platform;
 mod server;
 mod telemetry;
 
-// The examples of README.md are tested too.
-#[cfg(doctest)]
+// The examples of README.md are tested too. One of them has the command line.
+#[cfg(all(doctest, feature = "cli"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
