@@ -123,8 +123,8 @@ mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-// The examples of README.md are tested too.
-#[cfg(doctest)]
+// The examples of README.md are tested too. One of them has the command line.
+#[cfg(all(doctest, feature = "cli"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
