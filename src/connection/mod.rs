@@ -48,7 +48,7 @@ use self::receive::{Receiving, Recv};
 pub(crate) use self::registry::{Admitted, Registry};
 pub use self::send::TrySendError;
 pub(crate) use self::settings::Settings;
-pub(crate) use self::shared::Shared;
+pub(crate) use self::shared::{Buffered, Shared};
 pub use self::split::{Receiver, Sender};
 pub(crate) use self::task::run;
 use crate::BoxError;

@@ -1,12 +1,14 @@
 //! The connections that are alive.
 
 use std::collections::HashMap;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::end::EndReason;
-use super::shared::Shared;
+use super::shared::{Buffered, Shared};
 use crate::admission::Permits;
+use crate::telemetry::metrics::ListenerMetrics;
 
 /// Enough that accepting and ending connections on all cores at once seldom meet.
 const SHARDS: usize = 16;
@@ -61,6 +63,25 @@ impl Registry {
         self.aborted.load(Ordering::Acquire)
     }
 
+    /// What connections hold in memory, by their listener's counters.
+    ///
+    /// No shard is held while a connection is asked: that waits until the one who writes to it now is done, and whoever accepts
+    /// would wait behind.
+    pub(crate) fn buffered(&self) -> HashMap<*const ListenerMetrics, Buffered> {
+        let mut sums = HashMap::<_, Buffered>::new();
+        let mut connections = Vec::new();
+        for shard in &self.shards {
+            connections.extend(lock(shard).values().cloned());
+            for shared in connections.drain(..) {
+                let buffered = shared.buffered();
+                let sum = sums.entry(ptr::from_ref(shared.metrics())).or_default();
+                sum.input += buffered.input;
+                sum.output += buffered.output;
+            }
+        }
+        sums
+    }
+
     fn for_each(&self, mut visit: impl FnMut(&Shared)) {
         for shard in &self.shards {
             for shared in lock(shard).values() {
@@ -84,6 +105,7 @@ impl Admitted {
 impl Drop for Admitted {
     fn drop(&mut self) {
         self.registry.shard(self.shared.info.id()).remove(&self.shared.info.id());
+        self.shared.count_end(None);
     }
 }
 

@@ -34,6 +34,7 @@ use crate::handler::{Handler, HandlerError, Service};
 use crate::listener::{Address, Local, Peer};
 use crate::telemetry::Sampler;
 use crate::telemetry::capture::{Capture, Line};
+use crate::telemetry::metrics::ListenerMetrics;
 
 type Handled = Result<(), HandlerError>;
 
@@ -140,6 +141,7 @@ impl Setup {
             limits: self.limits,
             timeouts: self.timeouts,
             drain_timeout: self.drain_timeout,
+            metrics: Arc::new(ListenerMetrics::new()),
             access: true,
             layers: self.layers,
         };
