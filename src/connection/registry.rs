@@ -1,14 +1,12 @@
 //! The connections that are alive.
 
 use std::collections::HashMap;
-use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::end::EndReason;
 use super::shared::{Buffered, Shared};
 use crate::admission::Permits;
-use crate::telemetry::metrics::ListenerMetrics;
 
 /// Enough that accepting and ending connections on all cores at once seldom meet.
 const SHARDS: usize = 16;
@@ -63,23 +61,30 @@ impl Registry {
         self.aborted.load(Ordering::Acquire)
     }
 
-    /// What connections hold in memory, by their listener's counters.
+    /// What connections hold in memory, by the name of their listener.
     ///
     /// No shard is held while a connection is asked: that waits until the one who writes to it now is done, and whoever accepts
     /// would wait behind.
-    pub(crate) fn buffered(&self) -> HashMap<*const ListenerMetrics, Buffered> {
-        let mut sums = HashMap::<_, Buffered>::new();
+    pub(crate) fn buffered(&self) -> HashMap<Arc<str>, Buffered> {
+        let mut sums = HashMap::<Arc<str>, Buffered>::new();
         let mut connections = Vec::new();
         for shard in &self.shards {
             connections.extend(lock(shard).values().cloned());
             for shared in connections.drain(..) {
                 let buffered = shared.buffered();
-                let sum = sums.entry(ptr::from_ref(shared.metrics())).or_default();
-                sum.input += buffered.input;
-                sum.output += buffered.output;
+                let name = &shared.settings().name;
+                match sums.get_mut(name) {
+                    Some(sum) => *sum += buffered,
+                    None => drop(sums.insert(Arc::clone(name), buffered)),
+                }
             }
         }
         sums
+    }
+
+    #[cfg(test)]
+    pub(crate) fn any(&self) -> Option<Arc<Shared>> {
+        self.shards.iter().find_map(|shard| lock(shard).values().next().cloned())
     }
 
     fn for_each(&self, mut visit: impl FnMut(&Shared)) {

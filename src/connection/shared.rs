@@ -5,6 +5,7 @@
 //! and, in the common case, never contended. Undecoded input is not here: it belongs to whoever receives.
 
 use std::io;
+use std::ops::AddAssign;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -60,6 +61,13 @@ pub(crate) struct Buffered {
     pub(crate) input: u64,
     /// Encoded, and not written yet.
     pub(crate) output: u64,
+}
+
+impl AddAssign for Buffered {
+    fn add_assign(&mut self, other: Self) {
+        self.input += other.input;
+        self.output += other.output;
+    }
 }
 
 /// What stands behind the lock.
@@ -157,6 +165,12 @@ impl Shared {
     /// A panic under the lock can only be a codec's, in `encode`: it ends its own connection, whose state stays whole.
     pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps everybody else away from the connection.
+    #[cfg(test)]
+    pub(crate) fn hold(&self) -> impl Sized {
+        self.lock()
     }
 
     pub(super) fn frames_in(&self) -> u64 {

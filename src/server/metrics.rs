@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Running, RunningListener};
 use crate::connection::Buffered;
 use crate::platform::{self, ProcessFigures};
-use crate::telemetry::metrics::{Exposition, Figures, ListenerMetrics, families};
+use crate::telemetry::metrics::{Exposition, Figures, families};
 
 /// Everything, family by family in the order of the table.
 pub(super) fn expose(server: &Running) -> String {
@@ -78,11 +78,7 @@ fn connections(text: &mut Exposition, listeners: &[Listener<'_>]) {
     }
 }
 
-fn traffic(
-    text: &mut Exposition,
-    listeners: &[Listener<'_>],
-    buffered: &HashMap<*const ListenerMetrics, Buffered>,
-) {
+fn traffic(text: &mut Exposition, listeners: &[Listener<'_>], buffered: &HashMap<Arc<str>, Buffered>) {
     let figures: [(_, fn(&Figures) -> u64); 4] = [
         (&families::RECEIVED_BYTES, |figures| figures.received_bytes),
         (&families::SENT_BYTES, |figures| figures.sent_bytes),
@@ -97,8 +93,7 @@ fn traffic(
     }
     let mut samples = text.family(&families::BUFFERED_BYTES);
     for listener in listeners {
-        let Buffered { input, output } =
-            buffered.get(&Arc::as_ptr(&listener.running.metrics)).copied().unwrap_or_default();
+        let Buffered { input, output } = buffered.get(listener.name()).copied().unwrap_or_default();
         samples.sample(&[listener.name(), "input"], input);
         samples.sample(&[listener.name(), "output"], output);
     }

@@ -2,6 +2,7 @@
 
 mod documented;
 mod full;
+mod metrics;
 mod once;
 
 use std::collections::VecDeque;

@@ -173,10 +173,18 @@ pub(crate) const RUNTIME_QUEUE: Family = Family::gauge(
 
 // === the process ===
 
-pub(crate) const OPEN_FDS: Family =
-    Family::gauge("process_open_fds", &[], "descriptors", "Open descriptors; on Windows, handles.");
-pub(crate) const MAX_FDS: Family =
-    Family::gauge("process_max_fds", &[], "descriptors", "The limit on them; not told where there is none.");
+pub(crate) const OPEN_FDS: Family = Family::gauge(
+    "process_open_fds",
+    &[],
+    "descriptors",
+    "Open descriptors; on Windows, handles. Linux, Windows.",
+);
+pub(crate) const MAX_FDS: Family = Family::gauge(
+    "process_max_fds",
+    &[],
+    "descriptors",
+    "The limit on them; not told where there is none. Unix.",
+);
 pub(crate) const RESIDENT_MEMORY: Family = Family::gauge(
     "process_resident_memory_bytes",
     &[],

@@ -12,7 +12,7 @@
 
 pub(crate) mod exposition;
 pub(crate) mod families;
-mod family;
+pub(crate) mod family;
 mod histogram;
 mod listener;
 mod shards;
