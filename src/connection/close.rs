@@ -25,6 +25,8 @@ const DISCARD_LIMIT: usize = 1024 * 1024;
 
 /// Closes the connection after its handler. What it owed and could not deliver may change why it ended.
 pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, ended: &mut Ended) {
+    // What the handler had not asked for is gone with it.
+    shared.note_undecoded(0);
     // A lifetime that had to be cut, and what was aborted: the handler gets no more time.
     let cut = shared.lock().aborted;
     if !cut && !ended.reason.resets() && ended.reason != EndReason::ClientReset {
