@@ -84,15 +84,19 @@ pub(super) struct Core {
     pub(super) cause: Option<EndReason>,
     /// Neither direction goes on. A bad frame ends the input alone: the handler may still answer it.
     pub(super) over: bool,
-    /// Whatever is still owed is not waited for.
-    pub(super) aborted: bool,
+    /// Whatever is still owed is not waited for, for this reason.
+    pub(super) aborted: Option<EndReason>,
     /// Why a drain has begun: `drained`, or `lifetime` for this connection alone.
     pub(super) drain: Option<EndReason>,
     pub(super) receive: Receive,
     /// The end of the client's input was read.
     pub(super) eof: bool,
+    /// The handler was polled for the first time.
+    pub(super) started: bool,
     /// The handler has returned: handles that outlive it yield `Closed`.
     pub(super) returned: bool,
+    /// Everything was given back; `cause` is the reason in the access line.
+    gone: bool,
     /// The write side was shut down: nothing more can be sent.
     pub(super) write_closed: bool,
     /// The handler took the raw stream: deadlines on frames, idling and writing are its own.
@@ -144,11 +148,13 @@ impl Shared {
                 frames_out_told: 0,
                 cause: None,
                 over: false,
-                aborted: false,
+                aborted: None,
                 drain: None,
                 receive: Receive::Busy,
                 eof: false,
+                started: false,
                 returned: false,
+                gone: false,
                 write_closed: false,
                 raw: false,
                 reframed: false,
@@ -226,10 +232,14 @@ impl Shared {
         self.undecoded.store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
+    pub(super) fn undecoded(&self) -> usize {
+        usize::try_from(self.undecoded.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+    }
+
     /// What it holds in memory.
-    pub(crate) fn buffered(&self) -> Buffered {
-        let output = self.lock().output.len() as u64;
-        Buffered { input: self.undecoded.load(Ordering::Relaxed).into(), output }
+    pub(super) fn buffered(&self) -> Buffered {
+        let output = self.lock().output.len();
+        Buffered { input: self.undecoded() as u64, output: output as u64 }
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -245,7 +255,7 @@ impl Shared {
     }
 
     /// Tells the handler that the connection is to end, for `reason`: `recv` yields what had arrived, then `None`.
-    pub(crate) fn begin_drain(&self, reason: EndReason) {
+    pub(super) fn begin_drain(&self, reason: EndReason) {
         {
             let mut core = self.lock();
             if core.drain.is_some() {
@@ -269,15 +279,48 @@ impl Shared {
 
     /// Ends the connection now, for `reason`. Counts it if something is cut off: its handler, or a reply that was not
     /// written yet.
-    pub(crate) fn abort(&self, reason: EndReason, cut_off: &AtomicUsize) {
-        let mut core = self.lock();
-        if !core.lingering && !core.aborted {
-            // Under the lock: its task, which makes the place free, cannot be faster than the count.
-            cut_off.fetch_add(1, Ordering::AcqRel);
+    pub(super) fn abort(&self, reason: EndReason, cut_off: Option<&AtomicUsize>) {
+        {
+            let mut core = self.lock();
+            if let Some(cut_off) = cut_off
+                && !core.lingering
+                && core.aborted.is_none()
+            {
+                // Under the lock: its task, which makes the place free, cannot be faster than the count.
+                cut_off.fetch_add(1, Ordering::AcqRel);
+            }
+            core.aborted.get_or_insert(reason);
+            core.drain.get_or_insert(reason);
+            self.draining.store(true, Ordering::Release);
+            core.end(reason);
+            core.wakers.wake_all();
         }
-        core.aborted = true;
-        core.end(reason);
-        core.wakers.wake_all();
+        // While it is being established, nothing else is heard.
+        self.drain_begun.notify_waiters();
+    }
+
+    /// The connection's task has ended and given everything back, or it was dropped with its runtime.
+    pub(super) fn gone(&self) {
+        let mut core = self.lock();
+        core.gone = true;
+        core.note(EndReason::DrainAborted);
+        core.returned = true;
+        core.output = Output::default();
+        core.stream = None;
+        core.wakers.forget_task();
+        core.wakers.wake_waiters();
+    }
+
+    /// Resolves to the reason when the connection is gone.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<EndReason> {
+        let mut core = self.lock();
+        match core.cause {
+            Some(reason) if core.gone => Poll::Ready(reason),
+            _ => {
+                core.wakers.wait(End::Gone, cx.waker());
+                Poll::Pending
+            }
+        }
     }
 }
 
