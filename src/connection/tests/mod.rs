@@ -1,6 +1,7 @@
 //! A connection over memory, under a paused clock: what its client sees, and the word for its end.
 
 mod deadlines;
+mod deadlines_own;
 mod deadlines_stuck;
 mod drain;
 mod endings;
