@@ -51,13 +51,17 @@ async fn answer_scrapes(server: Server) -> SocketAddr {
     address
 }
 
-/// What Prometheus' API says.
+/// What Prometheus' API says; null while it starts.
 async fn ask(at: SocketAddr, path: &str) -> Value {
     let request = format!("GET {path} HTTP/1.0\r\nHost: {at}\r\n\r\n");
     let answer = exchange(at, request.as_bytes(), usize::MAX).await;
     let answer = String::from_utf8(answer).unwrap();
     let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP: {answer}"));
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    match serde_json::from_str(body) {
+        Ok(said) => said,
+        Err(_) if body == "Service Unavailable" => Value::Null,
+        Err(error) => panic!("{error}: {body}"),
+    }
 }
 
 /// Asks until the answer is as wanted: Prometheus has no event for it.
@@ -110,6 +114,7 @@ async fn prometheus_scrapes_and_answers() {
         format!("--config.file={}", configuration(folder.path(), target)),
         format!("--storage.tsdb.path={}", folder.path().join("data").display()),
         format!("--web.listen-address={at}"),
+        "--log.level=error".to_owned(),
     ];
     let arguments = arguments.each_ref().map(String::as_str);
     let _prometheus = Peer::start("prometheus", &arguments, at).await;
