@@ -142,7 +142,7 @@ async fn prometheus_scrapes_and_answers() {
     }
     let is_well = |answer: &Value| {
         let rules = answer["data"]["groups"][0]["rules"].as_array();
-        rules.is_some_and(|rules| rules.len() == 15 && rules.iter().all(|rule| rule["health"] == "ok"))
+        rules.is_some_and(|rules| rules.len() == 16 && rules.iter().all(|rule| rule["health"] == "ok"))
     };
     asked(at, "/api/v1/rules", is_well).await;
 }
