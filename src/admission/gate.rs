@@ -32,6 +32,11 @@ impl Gate {
         Some(Permit(Arc::clone(self)))
     }
 
+    /// `None` = no limit.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        (self.limit != usize::MAX).then_some(self.limit)
+    }
+
     pub(crate) fn inside(&self) -> usize {
         self.inside.load(Ordering::Acquire)
     }

@@ -25,6 +25,8 @@ pub struct ConnectionStatus {
     pub frames_in: u64,
     /// Frames that were sent, written or not.
     pub frames_out: u64,
+    /// Bytes that were read and not decoded when the handler last wanted a frame.
+    pub input: usize,
     /// Bytes that were sent and wait for the client to take them.
     pub output: usize,
 }
@@ -84,6 +86,7 @@ impl Shared {
             bytes_out: core.bytes_out,
             frames_in: self.frames_in(),
             frames_out: core.frames_out,
+            input: self.undecoded(),
             output: core.output.len(),
         }
     }

@@ -17,6 +17,7 @@ use crate::config::WhenFull;
 use crate::establish::Stream;
 use crate::listener::{Address, Local, Peer};
 use crate::telemetry::capture::Capture;
+use crate::telemetry::metrics::ListenerMetrics;
 
 /// Accepts what is in its queue, errors too, and then nobody.
 #[derive(Clone, Default)]
@@ -58,15 +59,23 @@ impl Socket for Scripted {
 }
 
 fn listener(when_full: WhenFull) -> (Scripted, Arc<Heartbeat>, Listener<Scripted>) {
+    let (socket, heartbeat, _, listener) = counted(when_full);
+    (socket, heartbeat, listener)
+}
+
+/// A listener, and its counters.
+fn counted(when_full: WhenFull) -> (Scripted, Arc<Heartbeat>, Arc<ListenerMetrics>, Listener<Scripted>) {
     let (socket, heartbeat) = (Scripted::default(), Arc::new(Heartbeat::new()));
+    let metrics = Arc::new(ListenerMetrics::new());
     let listener = Listener::new(
         socket.clone(),
         "test".into(),
         when_full,
         Arc::new(Spare::new()),
         Arc::clone(&heartbeat),
+        Arc::clone(&metrics),
     );
-    (socket, heartbeat, listener)
+    (socket, heartbeat, metrics, listener)
 }
 
 /// Accepts the next connection, which has to come.
@@ -214,7 +223,7 @@ mod errors {
     #[tokio::test(start_paused = true)]
     async fn without_descriptors_one_peer_is_turned_away_at_each_turn() {
         for (when_full, turned_away) in [(WhenFull::Queue, 0), (WhenFull::Close, 3), (WhenFull::Reset, 3)] {
-            let (socket, _, mut listener) = listener(when_full);
+            let (socket, _, metrics, mut listener) = counted(when_full);
             for _ in 0..3 {
                 socket.push([Err(OUT_OF_DESCRIPTORS)]);
                 // One for each time that the spare descriptor is lent.
@@ -232,7 +241,34 @@ mod errors {
             assert_eq!(socket.left(), 0);
             let last = log.lines().pop().unwrap();
             assert_eq!((&last["errors"], last["turned_away"].parse()), ("3", Ok(turned_away)));
+            let figures = metrics.read();
+            assert_eq!(figures.refused, [("refused_limit", 0), ("refused_descriptors", turned_away)]);
+            assert_eq!((figures.accepted, figures.active), (turned_away, 0));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn errors_are_counted_by_class_and_pauses_apart() {
+        let (socket, _, metrics, mut listener) = counted(WhenFull::Queue);
+        for (errors, expected) in [
+            (&CONNECTION[..2], [2, 0, 0, 0]),
+            (&[OUT_OF_MEMORY, OUT_OF_DESCRIPTORS], [2, 2, 0, 2]),
+            (&CONNECTION[..1], [3, 2, 0, 2]),
+        ] {
+            socket.push(errors.iter().copied().map(Err));
+            socket.push([Ok(())]);
+            next(&mut listener).await;
+            let figures = metrics.read();
+            let mut told: Vec<u64> = figures.accept_errors.iter().map(|(_, count)| *count).collect();
+            told.push(figures.accept_pauses);
+            assert_eq!(told, expected, "{errors:?}");
+            // Whether it is served is decided, and counted, elsewhere.
+            assert_eq!(figures.accepted, 0);
+        }
+        socket.push([Err(LISTENER[0])]);
+        timeout(Heartbeat::INTERVAL, listener.accept()).await.err().expect("nothing is accepted");
+        let errors = metrics.read().accept_errors;
+        assert_eq!(errors, [("connection", 3), ("system", 2), ("listener", 1)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,10 +1,12 @@
 //! Unix: descriptors are few, errors are errno, sockets may have files, and a service is told what to do by signals.
 
+mod accept_queue;
 mod account;
 #[cfg(feature = "cli")]
 mod identity;
 #[cfg(feature = "cli")]
 mod manager;
+mod process;
 mod socket_file;
 mod socket_options;
 
@@ -28,11 +30,13 @@ use super::Blame;
 use super::{Signal, Stop};
 use crate::listener::Credentials;
 
+pub(crate) use self::accept_queue::{accept_queue, accept_queue_overflows};
 pub(crate) use self::account::{group_id, user_id};
 #[cfg(feature = "cli")]
 pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]
 pub(crate) use self::manager::{has_manager, notify, watchdog};
+pub(crate) use self::process::process_figures;
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
     LACKING_SOCKET_OPTIONS, claim_address, keepalive, set_defer_accept, set_fast_open, set_freebind,

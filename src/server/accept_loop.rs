@@ -17,6 +17,7 @@ use crate::config::WhenFull;
 use crate::connection::{Info, Registry, Settings, Shared};
 use crate::listener::{Accepted, Heartbeat, Listener, Socket};
 use crate::telemetry::Sampler;
+use crate::telemetry::metrics::Refused;
 
 /// Most connections that are still taken from the backlog when the server stops.
 const LAST_ACCEPTS: usize = 1024;
@@ -70,11 +71,12 @@ impl<S: Socket> AcceptLoop<S> {
                 Ok(()) = paused.changed() => {}
                 (accepted, permits) = self.next(), if accepts => match permits {
                     Some(permits) => self.entrance.serve(accepted, permits),
-                    None => accepted.turn_away(self.entrance.when_full()),
+                    None => self.entrance.turn_away(accepted),
                 },
             }
         }
         self.serve_backlog();
+        self.give_up_held();
         self.listener.close();
     }
 
@@ -88,12 +90,12 @@ impl<S: Socket> AcceptLoop<S> {
             let accepts = !*paused.borrow_and_update();
             tokio::select! {
                 biased;
-                () = &mut stopped => return,
+                () = &mut stopped => return self.give_up_held(),
                 _ = tick.tick() => self.listener.tick(),
                 Ok(()) = paused.changed() => {}
                 (accepted, permits) = self.next(), if accepts => match permits {
                     Some(permits) => return self.entrance.serve(accepted, permits),
-                    None => accepted.turn_away(self.entrance.when_full()),
+                    None => self.entrance.turn_away(accepted),
                 },
             }
         }
@@ -137,6 +139,13 @@ impl<S: Socket> AcceptLoop<S> {
         self.full = false;
     }
 
+    /// Whom it has accepted and found no place for until its end is not served.
+    fn give_up_held(&mut self) {
+        if let Some(accepted) = self.held.take() {
+            self.entrance.turn_away(accepted);
+        }
+    }
+
     /// Serves who is still in the backlog, as far as there is room: closing the listening socket would reset them, though
     /// they were connected before the server stopped. They are drained like the others. So are those that a pause has kept
     /// there: they were to wait, not to be refused.
@@ -147,7 +156,7 @@ impl<S: Socket> AcceptLoop<S> {
             let next = pin!(coop::unconstrained(self.next())).poll(&mut cx);
             match next {
                 Poll::Ready((accepted, Some(permits))) => self.entrance.serve(accepted, permits),
-                Poll::Ready((accepted, None)) => accepted.turn_away(self.entrance.when_full()),
+                Poll::Ready((accepted, None)) => self.entrance.turn_away(accepted),
                 Poll::Pending => return,
             }
         }
@@ -159,7 +168,14 @@ impl Entrance {
         self.settings.limits.when_full
     }
 
+    fn turn_away(&self, accepted: Accepted) {
+        self.settings.metrics.refused(Refused::Limit);
+        accepted.turn_away(self.when_full());
+    }
+
     fn serve(&self, accepted: Accepted, permits: Permits) {
+        // Before anything that can end it.
+        self.settings.metrics.admitted();
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let info = Info::new(id, Arc::clone(&self.settings), accepted.peer, accepted.local);
         let shared = Shared::new(info, accepted.stream);

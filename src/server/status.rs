@@ -44,6 +44,10 @@ pub enum ListenerState {
 }
 
 impl ListenerState {
+    /// Every state, in this order.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Failed, Self::Closed, Self::Paused, Self::Starved, Self::Full, Self::Accepting];
+
     /// The word, in snake case: `accepting`, `paused`, …
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@ mod client;
 #[cfg(feature = "cli")]
 mod control;
 mod log;
+mod scrape;
 #[cfg(feature = "cli")]
 mod service;
 
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 
 pub(crate) use self::client::{Client, assert_same};
 pub(crate) use self::log::{Event, ended, ended_as, ended_with_id, logged};
+pub(crate) use self::scrape::{Scrape, scraped};
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{Service, access};
 

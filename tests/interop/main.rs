@@ -14,6 +14,7 @@ mod clients;
 mod codecs;
 mod logrotate;
 mod peers;
+mod prometheus;
 mod replaced;
 mod unit;
 mod xinetd;

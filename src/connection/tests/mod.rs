@@ -41,6 +41,7 @@ use crate::handler::{Handler, HandlerError, Serve, Service};
 use crate::listener::{Address, Local, Peer};
 use crate::telemetry::Sampler;
 use crate::telemetry::capture::{Capture, Line};
+use crate::telemetry::metrics::ListenerMetrics;
 
 type Handled = Result<(), HandlerError>;
 
@@ -157,6 +158,7 @@ impl Setup {
             limits: self.limits,
             timeouts: self.timeouts,
             drain_timeout: self.drain_timeout,
+            metrics: Arc::new(ListenerMetrics::new()),
             access: true,
             layers: mem::take(&mut self.layers),
         };
@@ -171,6 +173,7 @@ impl Setup {
             let Decision::Admit(permits) = admission.decide() else { panic!("the gate is full") };
             let id = last_id.fetch_add(1, Ordering::Relaxed) + 1;
             let info = Info::new(id, Arc::clone(&settings), Peer(Address::Unnamed), Local(Address::Unnamed));
+            settings.metrics.admitted();
             let admitted = registry.enter(Shared::new(info, stream), permits);
             let shared = Arc::clone(admitted.shared());
             let (registry, gate) = (Arc::clone(&registry), Arc::clone(&gate));

@@ -88,8 +88,8 @@ async fn the_only_connection_waits_as_well() {
     let setup = Setup::new(None, WhenFull::Queue, echo());
     let (socket, heartbeat) = (Scripted::default(), Arc::new(Heartbeat::new()));
     let spare = Arc::new(Spare::new());
-    let listener =
-        Listener::new(socket.clone(), "test".into(), WhenFull::Queue, spare, Arc::clone(&heartbeat));
+    let (heard, metrics) = (Arc::clone(&heartbeat), Arc::clone(&setup.entrance.settings.metrics));
+    let listener = Listener::new(socket.clone(), "test".into(), WhenFull::Queue, spare, heard, metrics);
     let accept_loop = AcceptLoop::new(listener, Arc::clone(&setup.entrance));
     let mut only = FirstOf::default();
     only.add(Arc::clone(&heartbeat), accept_loop.run_once(setup.stop.clone()));
