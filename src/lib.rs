@@ -53,6 +53,7 @@
 //! - `server`: [`Builder`], start, accept loops, drain
 //! - `telemetry`: the log and its access line
 //! - `platform`: what only Unix or Windows has
+//! - `testing`, with the feature of that name: servers and clients for the tests of a program that uses the library
 //! - `cli`, with the feature of that name, which is on by default: the command line
 //!
 //! The entry point is [`Server::builder`].
@@ -80,6 +81,8 @@ mod listener;
 mod platform;
 mod server;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 // The examples of README.md are tested too.
 #[cfg(doctest)]

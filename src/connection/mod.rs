@@ -47,6 +47,8 @@ pub use self::raw::RawStream;
 use self::receive::{Receiving, Recv};
 pub(crate) use self::registry::{Admitted, Registry};
 pub use self::send::TrySendError;
+#[cfg(feature = "testing")]
+pub(crate) use self::settings::OnEnd;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::shared::Shared;
 pub use self::split::{Receiver, Sender};

@@ -63,6 +63,8 @@ where
         let mut ended = outcome.into_ended(shared);
         close(shared, deadlines, &mut ended).await;
         access::record(shared, &ended);
+        #[cfg(feature = "testing")]
+        admitted.leave(&ended);
     }
 }
 

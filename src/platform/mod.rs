@@ -14,7 +14,7 @@ use std::io;
 #[cfg(feature = "cli")]
 use std::time::Duration;
 
-#[cfg(test)]
+#[cfg(feature = "testing")]
 pub(crate) use system::accept_errors;
 pub(crate) use system::{
     ABSTRACT_SOCKETS, CHANGES_USER, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH, SocketAccess, SocketFile,

@@ -9,6 +9,8 @@ mod builder;
 mod catalogue;
 mod drain;
 mod first_of;
+#[cfg(feature = "testing")]
+mod probe;
 mod ready;
 mod start;
 #[cfg(test)]
@@ -33,6 +35,8 @@ use crate::listener::{Heartbeat, ListenAddress};
 pub(crate) use self::bind::Bound;
 pub use self::builder::Builder;
 pub use self::drain::Shutdown;
+#[cfg(feature = "testing")]
+pub(crate) use self::probe::Probe;
 pub use self::ready::Ready;
 pub use self::start::StartError;
 

@@ -1,28 +1,17 @@
 //! What the integration tests share: servers on ports of the system's choice, clients that check every byte, the log.
 #![allow(dead_code, unused_macros, unused_imports, reason = "each test program uses a part of it")]
 
-mod client;
 mod log;
 #[cfg(all(unix, feature = "cli"))]
 mod service;
 
-use std::time::Duration;
-
 use terima::{Builder, Server};
-use tokio::time::timeout;
 
-pub(crate) use self::client::{Client, assert_same};
+pub(crate) use terima::testing::{Client, PATIENCE, assert_same, within};
+
 pub(crate) use self::log::{Event, ended, ended_as, logged};
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) use self::service::{Service, access};
-
-/// Nothing that is waited for may take longer; a test that gets here has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Waits for what must come; `what` says what that is.
-pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
-}
 
 /// Starts what a `server.toml` says; its events are recorded.
 pub(crate) async fn start(builder: Builder, text: &str) -> Server {

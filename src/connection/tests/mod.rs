@@ -142,6 +142,8 @@ impl Setup {
             drain_timeout: self.drain_timeout,
             access: true,
             layers: self.layers,
+            #[cfg(feature = "testing")]
+            on_end: None,
         };
         let admission = Admission::new(Arc::clone(&self.gate), Arc::new(Gate::new(None)));
         let Decision::Admit(permits) = admission.decide() else { panic!("the gate is full") };
