@@ -10,12 +10,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::time::Instant;
 
 use super::buffer;
 use super::deadlines::Deadlines;
 use super::end::{EndReason, Ended};
+use super::output::Output;
 use super::shared::{Core, Shared, Written};
 use crate::establish::Stream;
 
@@ -33,7 +33,7 @@ pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, e
         }
     }
     let mut core = shared.lock();
-    core.output = BytesMut::new();
+    core.output = Output::default();
     core.wakers.forget_task();
     // What was cut off must not look as if it had finished.
     if let Some(stream) = core.stream.take()

@@ -16,12 +16,15 @@ mod drain;
 mod end;
 mod error;
 mod info;
+mod output;
 mod raw;
 mod receive;
 mod registry;
 mod send;
+mod sender;
 mod settings;
 mod shared;
+mod shared_frame;
 mod split;
 mod task;
 #[cfg(test)]
@@ -46,12 +49,15 @@ pub use self::info::Info;
 pub use self::raw::RawStream;
 use self::receive::{Receiving, Recv};
 pub(crate) use self::registry::{Admitted, Registry};
+use self::send::Origin;
 pub use self::send::TrySendError;
+pub use self::sender::{Sender, SlowConsumer};
 #[cfg(feature = "testing")]
 pub(crate) use self::settings::OnEnd;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::shared::Shared;
-pub use self::split::{Receiver, Sender};
+pub use self::shared_frame::SharedFrame;
+pub use self::split::Receiver;
 pub(crate) use self::task::run;
 use crate::BoxError;
 use crate::codec::Codec;
@@ -114,7 +120,7 @@ impl<C: Codec> Connection<C> {
     {
         let Self { receiving, codec } = self;
         let mut frame = Some(frame);
-        poll_fn(move |cx| receiving.shared.poll_send(cx, codec, &mut frame))
+        poll_fn(move |cx| receiving.shared.poll_send(cx, Origin::Handler, codec, &mut frame))
     }
 
     /// Waits until everything sent is with the operating system. Seldom needed: it is written anyway. Cancel safe.
@@ -123,7 +129,7 @@ impl<C: Codec> Connection<C> {
     ///
     /// [`Ended`](ConnectionError::Ended) or [`Closed`](ConnectionError::Closed): it could not be written.
     pub fn flush(&mut self) -> impl Future<Output = Result<(), ConnectionError>> + Send {
-        poll_fn(|cx| self.receiving.shared.poll_flush(cx))
+        poll_fn(|cx| self.receiving.shared.poll_flush(cx, Origin::Handler))
     }
 
     /// Who is at the other end, and which listener accepted the connection.
@@ -186,7 +192,7 @@ where
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        self.receiving.shared.poll_flush(cx)
+        self.receiving.shared.poll_flush(cx, Origin::Handler)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {

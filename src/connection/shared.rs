@@ -7,19 +7,18 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::io::AsyncWrite;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::buffer;
 use super::end::EndReason;
 use super::error::ConnectionError;
 use super::info::Info;
+use super::output::Output;
 use super::settings::Settings;
 use super::wakers::{End, Wakers};
 use crate::establish::Stream;
@@ -49,7 +48,7 @@ pub(super) struct Core {
     /// `None` while establishing, after `RawStream::try_into_tcp`, and when the connection has ended.
     pub(super) stream: Option<Stream>,
     /// Encoded, not written yet. Owns no memory while empty.
-    pub(super) output: BytesMut,
+    pub(super) output: Output,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
     pub(super) frames_out: u64,
@@ -70,6 +69,8 @@ pub(super) struct Core {
     pub(super) write_closed: bool,
     /// The handler took the raw stream: deadlines on frames, idling and writing are its own.
     pub(super) raw: bool,
+    /// The codec is not the one that the listener made any more: who would encode with a fresh one is shut out.
+    pub(super) reframed: bool,
     /// Everything owed is written; the connection only waits for the client to close.
     pub(super) lingering: bool,
     /// Nothing was owed and nothing half received when the drain began.
@@ -106,7 +107,7 @@ impl Shared {
             drain_begun: Notify::new(),
             core: Mutex::new(Core {
                 stream: Some(stream),
-                output: BytesMut::new(),
+                output: Output::default(),
                 bytes_in: 0,
                 bytes_out: 0,
                 frames_out: 0,
@@ -119,6 +120,7 @@ impl Shared {
                 returned: false,
                 write_closed: false,
                 raw: false,
+                reframed: false,
                 lingering: false,
                 idle_at_drain: false,
                 wakers: Wakers::default(),
@@ -127,7 +129,7 @@ impl Shared {
     }
 
     /// The listener's settings as of accept.
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
         self.info.settings()
     }
 
@@ -182,6 +184,14 @@ impl Shared {
             core.wakers.wake_all();
         }
         self.drain_begun.notify_waiters();
+    }
+
+    /// Ends the connection, for `reason` unless it has ended already; tells for which.
+    pub(super) fn end(&self, reason: EndReason) -> EndReason {
+        let mut core = self.lock();
+        core.end(reason);
+        core.wakers.wake_all();
+        core.cause.unwrap_or(reason)
     }
 
     /// Ends the connection now, for `reason`. Counts it if something is cut off: its handler, or a reply that was not
@@ -273,7 +283,7 @@ impl Core {
         let Some(stream) = &mut self.stream else { return Ok(Written::All) };
         let mut stream = Pin::new(stream);
         while !self.output.is_empty() {
-            let Poll::Ready(written) = stream.as_mut().poll_write(cx, &self.output) else {
+            let Poll::Ready(written) = self.output.poll_write(stream.as_mut(), cx) else {
                 return Ok(Written::Stuck);
             };
             let written = written?;
@@ -281,11 +291,6 @@ impl Core {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             self.bytes_out += written as u64;
-            if written == self.output.len() {
-                buffer::give_back(&mut self.output);
-            } else {
-                bytes::Buf::advance(&mut self.output, written);
-            }
         }
         match stream.poll_flush(cx) {
             Poll::Ready(flushed) => flushed.map(|()| Written::All),

@@ -186,7 +186,7 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
                 return Next::Over;
             }
         };
-        let room = core.output.len() < self.shared.settings().limits.flush_at;
+        let room = core.output.load() < self.shared.settings().limits.flush_at;
         if room && (core.bytes_out != before || core.output.is_empty()) && core.wakers.wake_senders() {
             if again {
                 return Next::PollAgain;
