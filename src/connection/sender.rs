@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use bytes::Bytes;
 use tokio_util::codec::Encoder;
@@ -15,7 +15,7 @@ use super::info::Info;
 use super::send::{Origin, TrySendError};
 use super::shared::Shared;
 use super::shared_frame::SharedFrame;
-use super::wakers::End;
+use super::wakers::{End, Waiting};
 use crate::BoxError;
 
 /// A sending end of a connection, from [`Connection::split`](super::Connection::split) or
@@ -101,7 +101,7 @@ impl<C> Sender<C> {
         C: Encoder<F, Error: Into<BoxError>> + Send,
     {
         let mut frame = Some(frame);
-        let mut waiting = Waiting::new(&self.shared);
+        let mut waiting = Waiting::new(&self.shared, End::Sending);
         poll_fn(move |cx| {
             if self.slow == SlowConsumer::Wait {
                 let codec = &mut *self.half.lock();
@@ -144,7 +144,7 @@ impl<C> Sender<C> {
         C: Encoder<F, Error: Into<BoxError>> + Send + 'static,
     {
         let mut encoded: Option<Bytes> = None;
-        let mut waiting = Waiting::new(&self.shared);
+        let mut waiting = Waiting::new(&self.shared, End::Sending);
         poll_fn(move |cx| {
             if self.slow != SlowConsumer::Wait {
                 return Poll::Ready(self.settle(self.try_send_shared(frame)));
@@ -183,7 +183,7 @@ impl<C> Sender<C> {
     ///
     /// As [`Connection::flush`](super::Connection::flush).
     pub async fn flush(&self) -> Result<(), ConnectionError> {
-        let mut waiting = Waiting::new(&self.shared);
+        let mut waiting = Waiting::new(&self.shared, End::Sending);
         poll_fn(|cx| waiting.observe(self.shared.poll_flush(cx, self.half.origin), cx)).await
     }
 
@@ -218,32 +218,6 @@ impl<C> Sender<C> {
             true => None,
         };
         listeners.unwrap_or_else(|| frame.encoded_by(&mut *self.half.lock()))
-    }
-}
-
-/// A sender that waits. Dropped before its turn came, it is not kept to be woken: there may be as many of them as tasks that
-/// gave up on a client.
-struct Waiting<'a> {
-    shared: &'a Shared,
-    waker: Option<Waker>,
-}
-
-impl<'a> Waiting<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        Self { shared, waker: None }
-    }
-
-    fn observe<T>(&mut self, poll: Poll<T>, cx: &Context<'_>) -> Poll<T> {
-        self.waker = poll.is_pending().then(|| cx.waker().clone());
-        poll
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if let Some(waker) = &self.waker {
-            self.shared.lock().wakers.forget(End::Sending, waker);
-        }
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::io::AsyncWrite;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::deadlines::Moment;
 use super::end::EndReason;
 use super::error::ConnectionError;
 use super::info::Info;
@@ -56,15 +57,21 @@ pub(super) struct Core {
     pub(super) cause: Option<EndReason>,
     /// Neither direction goes on. A bad frame ends the input alone: the handler may still answer it.
     pub(super) over: bool,
-    /// Whatever is still owed is not waited for.
-    pub(super) aborted: bool,
+    /// Whatever is still owed is not waited for, for this reason.
+    pub(super) aborted: Option<EndReason>,
     /// Why a drain has begun: `drained`, or `lifetime` for this connection alone.
     pub(super) drain: Option<EndReason>,
     pub(super) receive: Receive,
+    /// By when the frame that is waited for has to be there, where the handler said so.
+    pub(super) frame_by: Option<Moment>,
     /// The end of the client's input was read.
     pub(super) eof: bool,
+    /// The handler was polled for the first time.
+    pub(super) started: bool,
     /// The handler has returned: handles that outlive it yield `Closed`.
     pub(super) returned: bool,
+    /// Everything was given back; `cause` is the reason in the access line.
+    gone: bool,
     /// The write side was shut down: nothing more can be sent.
     pub(super) write_closed: bool,
     /// The handler took the raw stream: deadlines on frames, idling and writing are its own.
@@ -113,11 +120,14 @@ impl Shared {
                 frames_out: 0,
                 cause: None,
                 over: false,
-                aborted: false,
+                aborted: None,
                 drain: None,
                 receive: Receive::Busy,
+                frame_by: None,
                 eof: false,
+                started: false,
                 returned: false,
+                gone: false,
                 write_closed: false,
                 raw: false,
                 reframed: false,
@@ -172,7 +182,7 @@ impl Shared {
     }
 
     /// Tells the handler that the connection is to end, for `reason`: `recv` yields what had arrived, then `None`.
-    pub(crate) fn begin_drain(&self, reason: EndReason) {
+    pub(super) fn begin_drain(&self, reason: EndReason) {
         {
             let mut core = self.lock();
             if core.drain.is_some() {
@@ -196,15 +206,48 @@ impl Shared {
 
     /// Ends the connection now, for `reason`. Counts it if something is cut off: its handler, or a reply that was not
     /// written yet.
-    pub(crate) fn abort(&self, reason: EndReason, cut_off: &AtomicUsize) {
-        let mut core = self.lock();
-        if !core.lingering && !core.aborted {
-            // Under the lock: its task, which makes the place free, cannot be faster than the count.
-            cut_off.fetch_add(1, Ordering::AcqRel);
+    pub(super) fn abort(&self, reason: EndReason, cut_off: Option<&AtomicUsize>) {
+        {
+            let mut core = self.lock();
+            if let Some(cut_off) = cut_off
+                && !core.lingering
+                && core.aborted.is_none()
+            {
+                // Under the lock: its task, which makes the place free, cannot be faster than the count.
+                cut_off.fetch_add(1, Ordering::AcqRel);
+            }
+            core.aborted.get_or_insert(reason);
+            core.drain.get_or_insert(reason);
+            self.draining.store(true, Ordering::Release);
+            core.end(reason);
+            core.wakers.wake_all();
         }
-        core.aborted = true;
-        core.end(reason);
-        core.wakers.wake_all();
+        // While it is being established, nothing else is heard.
+        self.drain_begun.notify_waiters();
+    }
+
+    /// The connection's task has ended and given everything back, or it was dropped with its runtime.
+    pub(super) fn gone(&self) {
+        let mut core = self.lock();
+        core.gone = true;
+        core.note(EndReason::DrainAborted);
+        core.returned = true;
+        core.output = Output::default();
+        core.stream = None;
+        core.wakers.forget_task();
+        core.wakers.wake_waiters();
+    }
+
+    /// Resolves to the reason when the connection is gone.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<EndReason> {
+        let mut core = self.lock();
+        match core.cause {
+            Some(reason) if core.gone => Poll::Ready(reason),
+            _ => {
+                core.wakers.wait(End::Gone, cx.waker());
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -250,9 +293,17 @@ impl Core {
         }
     }
 
+    /// Notes by when the frame has to be there that the receiving end waits for. Until it stops waiting: whoever polls it
+    /// again says so again.
+    pub(super) fn expect_frame_by(&mut self, by: Moment, waker: &Waker) {
+        self.frame_by = Some(by);
+        self.wakers.wake_task_from(waker);
+    }
+
     /// The receiving end does not wait any more.
     pub(super) fn receiving(&mut self) {
         self.receive = Receive::Busy;
+        self.frame_by = None;
         self.wakers.forget_all(End::Receiving);
     }
 

@@ -112,7 +112,9 @@ impl<F: Future<Output = Result<(), HandlerError>>> Future for Serve<'_, F> {
         let this = self.get_mut();
         if !this.started {
             this.started = true;
-            this.shared.lock().wakers.remember_task(cx.waker());
+            let mut core = this.shared.lock();
+            core.started = true;
+            core.wakers.remember_task(cx.waker());
         }
         let mut rounds = 0;
         loop {
@@ -200,7 +202,9 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
             Poll::Ready(Due::End(reason)) => {
                 core.end(reason);
                 // What `lifetime` ends at once is what its drain could not end: cut off, it must not look finished.
-                core.aborted |= reason == EndReason::Lifetime;
+                if reason == EndReason::Lifetime {
+                    core.aborted.get_or_insert(reason);
+                }
                 Next::Over
             }
         }
@@ -252,7 +256,7 @@ impl Outcome {
             Self::NotEstablished(error) => {
                 Ended { error: Some(error.into()), ..Ended::new(EndReason::EstablishFailed) }
             }
-            Self::NotStarted => Ended::new(EndReason::Drained),
+            Self::NotStarted => Ended::new(core.drain.unwrap_or(EndReason::Drained)),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Who is to be woken: the connection's task, and handles that wait in other tasks.
 
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
+
+use super::shared::Shared;
 
 /// The wakers of one connection. Owns no memory where the handler stays in the connection's own task, and takes one word
 /// for that: an idle connection has none to give away.
@@ -29,6 +31,8 @@ pub(super) enum End {
     Reading,
     /// A raw stream's output.
     Writing,
+    /// The end of the connection, everything given back.
+    Gone,
 }
 
 impl Wakers {
@@ -116,5 +120,33 @@ impl Wakers {
     pub(super) fn wake_all(&mut self) {
         self.wake_task();
         self.wake_waiters();
+    }
+}
+
+/// Who waits from another task. Dropped before its turn came, it is not kept to be woken: there may be as many of them as
+/// tasks that gave up on a client.
+pub(super) struct Waiting<'a> {
+    shared: &'a Shared,
+    end: End,
+    waker: Option<Waker>,
+}
+
+impl<'a> Waiting<'a> {
+    pub(super) fn new(shared: &'a Shared, end: End) -> Self {
+        Self { shared, end, waker: None }
+    }
+
+    /// Passes on what a poll, which has noted the waker, came to.
+    pub(super) fn observe<T>(&mut self, poll: Poll<T>, cx: &Context<'_>) -> Poll<T> {
+        self.waker = poll.is_pending().then(|| cx.waker().clone());
+        poll
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(waker) = &self.waker {
+            self.shared.lock().wakers.forget(self.end, waker);
+        }
     }
 }

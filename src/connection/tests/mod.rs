@@ -1,12 +1,14 @@
 //! A connection over memory, under a paused clock: what its client sees, and the word for its end.
 
 mod deadlines;
+mod deadlines_own;
 mod deadlines_stuck;
 mod drain;
 mod endings;
 mod establishing;
 mod handles;
 mod lingering;
+mod live;
 mod memory;
 mod other_tasks;
 mod output;
