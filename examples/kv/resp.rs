@@ -22,7 +22,7 @@ pub(crate) enum Reply {
     Integer(i64),
     Bulk(Bytes),
     Nil,
-    Array(Vec<Reply>),
+    Array(Vec<Self>),
 }
 
 /// Cuts the stream into requests: arrays of bulk strings, or lines of words as people type them.
