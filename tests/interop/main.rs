@@ -9,6 +9,7 @@ mod command;
 mod service;
 
 mod clients;
+mod examples;
 mod logrotate;
 mod peers;
 mod replaced;
