@@ -7,7 +7,10 @@ use std::time::Duration;
 use futures_util::future::FutureExt;
 use serde::Deserialize;
 use terima::testing::{AcceptError, Client, Memory, TestServer, serve, serve_in_memory, within};
-use terima::{Address, Builder, Connection, Framing, HandlerError, NoOptions, Server, Shutdown, handler_fn};
+use terima::{
+    Address, Builder, Connection, Framing, HandlerError, ListenerState, NoOptions, Server, Shutdown,
+    handler_fn,
+};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::codec::{Framed, LinesCodec};
@@ -315,7 +318,7 @@ async fn a_server_survives_what_accept_says() {
     server.client().await.is_echoed("after\n").await;
     assert_eq!(server.unaccepted("echo"), 0);
     let status = server.listeners().remove(0);
-    assert!(status.healthy && !status.paused, "{status:?}");
+    assert!(status.healthy && status.state == ListenerState::Accepting, "{status:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -84,7 +84,7 @@ mod errors {
         let (log, started) = (Capture::new(), Instant::now());
         next(&mut listener).with_subscriber(log.dispatch()).await;
         assert_eq!(started.elapsed(), Duration::ZERO);
-        assert!(log.lines().is_empty() && heartbeat.is_healthy() && !heartbeat.is_paused());
+        assert!(log.lines().is_empty() && heartbeat.is_healthy() && !heartbeat.is_starved());
     }
 
     #[tokio::test(start_paused = true)]
@@ -105,9 +105,9 @@ mod errors {
             let log = Capture::new();
             let (_, paused) = tokio::join!(next(&mut listener).with_subscriber(log.dispatch()), async {
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                heartbeat.is_paused()
+                heartbeat.is_starved()
             });
-            assert!(paused && !heartbeat.is_paused());
+            assert!(paused && !heartbeat.is_starved());
             assert_eq!(socket.gaps(), [&[0; 64][..], &[10, 20, 40]].concat(), "errno {errno}");
             assert_eq!(log.count(Level::WARN, "accepting pauses"), 1);
         }
@@ -121,10 +121,10 @@ mod errors {
             socket.push([Ok(())]);
             let (_, paused) = tokio::join!(next(&mut listener), async {
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                heartbeat.is_paused()
+                heartbeat.is_starved()
             });
             assert!(paused);
-            assert!(!heartbeat.is_paused());
+            assert!(!heartbeat.is_starved());
             assert_eq!(socket.gaps(), [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000], "{errno}");
 
             // After a success the first pause is short again.

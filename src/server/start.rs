@@ -131,10 +131,12 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Server {
             #[cfg(feature = "testing")]
             on_end,
         });
+        let paused = Arc::new(watch::Sender::new(false));
         let entrance = Arc::new(Entrance {
             admission: Admission::new(Arc::clone(&connections), Arc::clone(&gate)),
             settings: Arc::clone(&settings),
             registry: Arc::clone(&registry),
+            paused: Arc::clone(&paused),
             last_id: Arc::clone(&last_id),
             refusals: Sampler::new(),
             fillings: Sampler::at_most(1, FILLINGS_EVERY),
@@ -145,6 +147,7 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Server {
             tcp_addresses: Vec::new(),
             heartbeats: Vec::new(),
             connections: gate,
+            paused,
         };
         let start = Start {
             entrance: &entrance,
@@ -209,10 +212,11 @@ impl Start<'_> {
         let heartbeat = Arc::new(Heartbeat::new());
         let settings = &self.entrance.settings;
         let (name, when_full) = (Arc::clone(&settings.name), settings.limits.when_full);
-        let listener = Listener::new(socket, name, when_full, Arc::clone(self.spare), Arc::clone(&heartbeat));
+        let spare = Arc::clone(self.spare);
+        let listener = Listener::new(socket, name, when_full, spare, Arc::clone(&heartbeat));
         let accept_loop = AcceptLoop::new(listener, Arc::clone(self.entrance));
         match only {
-            Some(only) => only.add(accept_loop.run_once(self.stop.clone())),
+            Some(only) => only.add(Arc::clone(&heartbeat), accept_loop.run_once(self.stop.clone())),
             None => drop(tasks.spawn(accept_loop.run(self.stop.clone()))),
         }
         heartbeat

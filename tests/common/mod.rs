@@ -9,7 +9,7 @@ use terima::{Builder, Server};
 
 pub(crate) use terima::testing::{Client, PATIENCE, assert_same, within};
 
-pub(crate) use self::log::{Event, ended, ended_as, logged};
+pub(crate) use self::log::{Event, ended, ended_as, ended_with_id, logged};
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) use self::service::{Service, access};
 

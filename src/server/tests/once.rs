@@ -9,9 +9,10 @@ fn only(setup: &Setup, sockets: &[&Script]) -> JoinHandle<()> {
     for socket in sockets {
         let heartbeat = Arc::new(Heartbeat::new());
         let spare = Arc::new(Spare::new());
-        let listener = Listener::new((*socket).clone(), "test".into(), WhenFull::Queue, spare, heartbeat);
+        let listener =
+            Listener::new((*socket).clone(), "test".into(), WhenFull::Queue, spare, Arc::clone(&heartbeat));
         let accept_loop = AcceptLoop::new(listener, Arc::clone(&setup.entrance));
-        only.add(accept_loop.run_once(setup.stop.clone()));
+        only.add(heartbeat, accept_loop.run_once(setup.stop.clone()));
     }
     tokio::spawn(only)
 }
