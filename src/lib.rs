@@ -56,7 +56,7 @@
 //! | `telemetry` | the log and its access line | target `terima::access` |
 //! | `platform` | what only Unix or Windows has | |
 //! | `cli` | the command line, with the feature of that name, which is on by default | `cli::main` |
-//! | `testing` | servers and clients for the tests of a program, with the feature of that name | `testing::serve` |
+//! | `testing` | servers, clients and a codec harness for the tests of a program, with the feature of that name | `testing::serve` |
 //!
 //! # What is where
 //!

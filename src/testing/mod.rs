@@ -10,6 +10,7 @@
 //! - [`serve`]: a server of a `server.toml`, on loopback, at ports of the system's choice; it stops when it is dropped.
 //! - [`serve_in_memory`]: the same without sockets, for a clock that is paused. [`Memory`]: a handler alone, likewise.
 //! - [`Client`]: sends, expects, and learns in the end why its connection ended.
+//! - [`CodecHarness`]: feeds any codec as badly as a network may, and worse.
 //! - [`TestServer::fail_accept`]: what accept(2) answers on a bad day.
 //! - [`within`] and [`assert_same`]: to wait, and to compare, as the clients here do.
 //!
@@ -48,6 +49,7 @@
 
 mod accept;
 mod client;
+mod codec;
 mod ended;
 mod memory;
 mod patience;
@@ -57,6 +59,7 @@ mod server;
 
 pub use self::accept::AcceptError;
 pub use self::client::Client;
+pub use self::codec::CodecHarness;
 pub use self::ended::Ended;
 pub use self::memory::Memory;
 pub use self::patience::{PATIENCE, within};

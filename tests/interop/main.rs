@@ -9,6 +9,7 @@ mod command;
 mod service;
 
 mod clients;
+mod codecs;
 mod examples;
 mod logrotate;
 mod peers;

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::Server;
-use crate::codec::{ChunksOptions, LengthOptions, LinesOptions};
+use crate::codec::{
+    ChunksOptions, CobsOptions, DelimitedOptions, FixedOptions, LengthOptions, LinesOptions, MllpOptions,
+    NetstringOptions, OctetCountedOptions, SlipOptions, VarintOptions,
+};
 use crate::config::keys_of;
 use crate::handler::QuoteOptions;
 
@@ -27,7 +30,7 @@ fn section<'a>(page: &'a str, heading: &str) -> &'a str {
 fn every_handler_and_codec_has_a_section() {
     let builder = Server::builder();
     let (handlers, codecs) = builder.names();
-    assert_eq!((handlers.len(), codecs.len()), (6, 3));
+    assert_eq!((handlers.len(), codecs.len()), (6, 11));
     for (page, names) in [(HANDLERS, handlers), (CODECS, codecs)] {
         let told = rows(page);
         for name in names {
@@ -43,7 +46,15 @@ fn every_option_has_a_row() {
         (HANDLERS, "quote", keys_of::<QuoteOptions>()),
         (CODECS, "bytes", keys_of::<ChunksOptions>()),
         (CODECS, "lines", keys_of::<LinesOptions>()),
+        (CODECS, "delimited", keys_of::<DelimitedOptions>()),
         (CODECS, "length", keys_of::<LengthOptions>()),
+        (CODECS, "fixed", keys_of::<FixedOptions>()),
+        (CODECS, "netstring", keys_of::<NetstringOptions>()),
+        (CODECS, "varint", keys_of::<VarintOptions>()),
+        (CODECS, "octet_counted", keys_of::<OctetCountedOptions>()),
+        (CODECS, "mllp", keys_of::<MllpOptions>()),
+        (CODECS, "slip", keys_of::<SlipOptions>()),
+        (CODECS, "cobs", keys_of::<CobsOptions>()),
     ] {
         let told: Vec<&str> = rows(section(page, name)).into_iter().collect();
         for key in keys {
