@@ -61,9 +61,8 @@ impl Decoder for FrameCodec {
 
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
         // Who speaks another protocol learns it from the first bytes, not after a length that was never one.
-        let magic = &src[..src.len().min(MAGIC.len())];
-        if !MAGIC.starts_with(magic) {
-            return Err(malformed(format!("a frame begins with TG, not with {}", magic.escape_ascii())));
+        if !MAGIC.starts_with(&src[..src.len().min(MAGIC.len())]) {
+            return Err(malformed("a frame begins with TG".to_owned()));
         }
         let Some(&[_, _, version, kind, high, low]) = src.first_chunk::<HEADER>() else { return Ok(None) };
         if version != VERSION {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
-use proptest::prelude::*;
-use terima::testing::{Client, TestServer, serve, serve_in_memory};
-use tokio_util::codec::Decoder;
+use bytes::{Bytes, BytesMut};
+use terima::codec::FrameError;
+use terima::testing::{Client, CodecHarness, TestServer, serve, serve_in_memory};
+use tokio_util::codec::{Decoder, Encoder};
 
 use super::*;
 use crate::resp::Request;
@@ -202,39 +202,29 @@ fn lines_of_words() {
     assert_eq!(&src[..], b"hal");
 }
 
-/// All requests in the pieces, as they come.
-fn decode(pieces: &[&[u8]]) -> Vec<Request> {
-    let (mut codec, mut src, mut requests) = (Resp::default(), BytesMut::new(), Vec::new());
-    for piece in pieces {
-        src.extend_from_slice(piece);
-        while let Some(request) = codec.decode(&mut src).unwrap() {
-            requests.push(request);
-        }
+/// What a client does, so that the harness can.
+impl Encoder<Request> for Resp {
+    type Error = FrameError;
+
+    fn encode(&mut self, request: Request, dst: &mut BytesMut) -> Result<(), FrameError> {
+        dst.extend_from_slice(&array(&request.iter().map(|argument| &argument[..]).collect::<Vec<_>>()));
+        Ok(())
     }
-    assert!(src.is_empty());
-    requests
 }
 
-proptest! {
-    #[test]
-    fn however_the_stream_is_cut(
-        requests in prop::collection::vec(prop::collection::vec(any::<Vec<u8>>(), 1..5), 0..5),
-        cut in any::<prop::sample::Index>(),
-    ) {
-        let stream: Vec<u8> = requests
-            .iter()
-            .flat_map(|request| array(&request.iter().map(Vec::as_slice).collect::<Vec<_>>()))
-            .collect();
-        let cut = cut.index(stream.len() + 1);
-        prop_assert_eq!(&decode(&[&stream[..cut], &stream[cut..]]), &requests);
-        prop_assert_eq!(&decode(&stream.chunks(1).collect::<Vec<_>>()), &requests);
-    }
-
-    #[test]
-    fn no_input_makes_it_panic(input in any::<Vec<u8>>(), typed in "[*$0-9\r\n a]{0,40}") {
-        for input in [&input[..], typed.as_bytes()] {
-            let (mut codec, mut src) = (Resp::default(), BytesMut::from(input));
-            while let Ok(Some(_)) = codec.decode(&mut src) {}
-        }
-    }
+#[test]
+fn requests_survive_the_network() {
+    let request = |value: Vec<u8>| vec!["SET".into(), "key".into(), Bytes::from(value)];
+    let around = array(&[b"SET", b"key", b""]).len() + 3;
+    CodecHarness::new(Resp::default)
+        .frames([request(b"\r\n$3\r\n".to_vec()), vec![Bytes::new()], request(vec![0; 100_000])])
+        .frames_from(|bytes| {
+            bytes.chunks(50).map(Bytes::copy_from_slice).chain(["last".into()]).collect::<Request>()
+        })
+        .limit(request(vec![0; 512 * 1024 - around]), request(vec![0; 512 * 1024]))
+        .special("*$\r\n01 a")
+        .refuses("*1\r\n+PING\r\n")
+        .refuses("*2\r\n$3\r\nGET\r\n")
+        .always(|request| !request.is_empty())
+        .check();
 }
