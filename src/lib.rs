@@ -56,7 +56,7 @@
 //! | `telemetry` | the log and its access line | target `terima::access` |
 //! | `platform` | what only Unix or Windows has | |
 //! | `cli` | the command line, with the feature of that name, which is on by default | `cli::main` |
-//! | `testing` | what tests want, with the feature of that name, which is off by default | `testing::CodecHarness` |
+//! | `testing` | servers, clients and a codec harness for the tests of a program, with the feature of that name | `testing::serve` |
 //!
 //! # What is where
 //!
@@ -120,7 +120,7 @@ mod listener;
 mod platform;
 mod server;
 mod telemetry;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(feature = "testing")]
 pub mod testing;
 
 // The examples of README.md are tested too. One of them has the command line.

@@ -13,7 +13,7 @@ use windows as system;
 use std::io;
 use std::time::Duration;
 
-#[cfg(test)]
+#[cfg(feature = "testing")]
 pub(crate) use system::accept_errors;
 pub(crate) use system::{
     ABSTRACT_SOCKETS, CHANGES_USER, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH, SocketAccess, SocketFile,

@@ -257,7 +257,7 @@ impl Signals {
 }
 
 /// Errors of `accept`, by whose problem they are.
-#[cfg(test)]
+#[cfg(feature = "testing")]
 pub(crate) mod accept_errors {
     pub(crate) const CONNECTION: &[i32] = &[
         libc::ECONNABORTED,
@@ -273,6 +273,7 @@ pub(crate) mod accept_errors {
         libc::ENETUNREACH,
     ];
     pub(crate) const LISTENER: &[i32] = &[libc::EBADF, libc::EINVAL, libc::ENOTSOCK];
+    #[cfg(test)]
     pub(crate) const OURS: &[i32] =
         &[libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EAGAIN, libc::EIO, 0, i32::MAX];
     pub(crate) const OUT_OF_DESCRIPTORS: i32 = libc::EMFILE;

@@ -233,7 +233,7 @@ pub(crate) fn is_at(_file: &File, path: &Path) -> bool {
 }
 
 /// Errors of `accept`, by whose problem they are.
-#[cfg(test)]
+#[cfg(feature = "testing")]
 pub(crate) mod accept_errors {
     use windows_sys::Win32::Networking::WinSock::*;
 
@@ -247,6 +247,7 @@ pub(crate) mod accept_errors {
         WSAETIMEDOUT,
     ];
     pub(crate) const LISTENER: &[i32] = &[WSAENOTSOCK, WSAEINVAL, WSAEOPNOTSUPP, WSANOTINITIALISED];
+    #[cfg(test)]
     pub(crate) const OURS: &[i32] = &[WSAEMFILE, WSAENOBUFS, WSAENETDOWN, WSAEWOULDBLOCK, 0, i32::MAX];
     pub(crate) const OUT_OF_DESCRIPTORS: i32 = WSAEMFILE;
     pub(crate) const OUT_OF_MEMORY: i32 = WSAENOBUFS;

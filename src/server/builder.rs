@@ -233,6 +233,8 @@ impl Builder {
                 limits: listener.limits.clone(),
                 timeouts: listener.timeouts.clone(),
                 service,
+                #[cfg(feature = "testing")]
+                probe: None,
             }));
         }
         if !faults.is_empty() {

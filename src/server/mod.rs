@@ -10,6 +10,8 @@ mod catalogue;
 mod drain;
 mod first_of;
 mod metrics;
+#[cfg(feature = "testing")]
+mod probe;
 mod ready;
 #[cfg(feature = "schema")]
 mod schema;
@@ -39,6 +41,8 @@ use crate::telemetry::metrics::{ListenerMetrics, exposition};
 pub(crate) use self::bind::Bound;
 pub use self::builder::Builder;
 pub use self::drain::Shutdown;
+#[cfg(feature = "testing")]
+pub(crate) use self::probe::Probe;
 pub use self::ready::Ready;
 pub use self::start::StartError;
 pub use self::status::{ListenerState, ListenerStatus};

@@ -41,13 +41,11 @@ impl Service {
     }
 
     fn command(subcommand: &str) -> Command {
-        let mut command = terima();
-        command.args(["--set", "log.format=json", subcommand]).stderr(Stdio::piped());
-        control::controllable(&mut command);
-        command
+        logging(terima(), subcommand)
     }
 
-    fn of(mut child: Child, file: Option<File>) -> Self {
+    /// A child that logs to standard error.
+    pub(crate) fn of(mut child: Child, file: Option<File>) -> Self {
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         Self { child, log: Some(log), _file: file }
     }
@@ -116,4 +114,11 @@ impl Service {
     pub(crate) fn stop_reading(&mut self) {
         self.log = None;
     }
+}
+
+/// Makes a program log as JSON, for somebody who reads that.
+pub(crate) fn logging(mut command: Command, subcommand: &str) -> Command {
+    command.args(["--set", "log.format=json", subcommand]).stderr(Stdio::piped());
+    control::controllable(&mut command);
+    command
 }

@@ -12,6 +12,7 @@ mod service;
 
 mod clients;
 mod codecs;
+mod examples;
 mod logrotate;
 mod peers;
 mod prometheus;

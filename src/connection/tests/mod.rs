@@ -161,6 +161,8 @@ impl Setup {
             metrics: Arc::new(ListenerMetrics::new()),
             access: true,
             layers: mem::take(&mut self.layers),
+            #[cfg(feature = "testing")]
+            on_end: None,
         };
         let settings = Arc::new(settings);
         let Self { registry, gate, .. } = self;
