@@ -53,7 +53,7 @@
 //! | [`handler`] | what answers frames, one file a handler | [`Handler`], [`handler_fn`] |
 //! | `connection` | one connection's life: its task, deadlines, close | [`Connection`], [`EndReason`] |
 //! | `server` | start, accept loops, drain | [`Builder`], [`Server`] |
-//! | `telemetry` | the log and its access line | target `terima::access` |
+//! | `telemetry` | the log and its access line, what is counted | target `terima::access`, [`Server::metrics`] |
 //! | `platform` | what only Unix or Windows has | |
 //! | `cli` | the command line, with the feature of that name, which is on by default | `cli::main` |
 //! | `testing` | servers, clients and a codec harness for the tests of a program, with the feature of that name | `testing::serve` |
