@@ -127,8 +127,8 @@ pub mod testing;
 #[doc = include_str!("../docs/tutorial.md")]
 pub mod tutorial {}
 
-// The examples of README.md are tested too.
-#[cfg(doctest)]
+// The examples of README.md are tested too. One of them has the command line.
+#[cfg(all(doctest, feature = "cli"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
