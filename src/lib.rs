@@ -39,6 +39,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`tutorial`] leads from `cargo add` to a handler with tests.
+//!
 //! # The map
 //!
 //! The entry point is [`Server::builder`]. The modules, in the order in which a connection meets them:
@@ -122,6 +124,10 @@ mod server;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/tutorial.md")]
+pub mod tutorial {}
 
 // The examples of README.md are tested too. One of them has the command line.
 #[cfg(all(doctest, feature = "cli"))]

@@ -11,8 +11,8 @@ use crate::config::Size;
 /// The codec `cobs`: a frame ends with 0x00, and has none on the wire: it is stuffed.
 ///
 /// After S. Cheshire and M. Baker, *Consistent Overhead Byte Stuffing*, IEEE/ACM Transactions on Networking 7 (1999). A
-/// stuffed frame is made of blocks: a byte n, then n - 1 bytes that are not zero. Between two blocks there was a zero, unless
-/// the first of them is as long as can be, with 255.
+/// stuffed frame is made of blocks: a byte n, then n - 1 bytes that are not zero. Between two blocks there was a zero,
+/// unless the first of them is as long as can be, with 255.
 ///
 /// - Nothing between two zeros is no frame. A frame that is empty is 0x01 on the wire.
 /// - A block that is longer than the rest of its frame is a `bad_frame`.

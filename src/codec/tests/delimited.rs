@@ -191,7 +191,8 @@ fn marks_are_strings_or_lists_of_bytes() {
     for (bad, reason) in [
         (
             "''",
-            "without a byte it would be found everywhere (write a string, as \"\\r\\n\", or a list of bytes, as [0x0d, 0x0a])",
+            "without a byte it would be found everywhere \
+             (write a string, as \"\\r\\n\", or a list of bytes, as [0x0d, 0x0a])",
         ),
         ("[]", "without a byte it would be found everywhere"),
         ("[256]", "256 is no byte (a byte is a number from 0 to 255)"),

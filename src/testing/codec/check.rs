@@ -145,7 +145,8 @@ impl<C: Codec<Item: Debug + PartialEq>> CodecHarness<C> {
             }
             if *came != fed.arrived_with(*end) {
                 let what = format!(
-                    "frame {index} is complete after {end} bytes, and was kept back: whoever waits for the answer waits for ever"
+                    "frame {index} is complete after {end} bytes, and was kept back: \
+                     whoever waits for the answer waits for ever"
                 );
                 return Err(fed.fault(&what, outcome));
             }
