@@ -14,7 +14,6 @@ mod health;
 mod init;
 mod load;
 mod man;
-mod notation;
 mod notify;
 mod output;
 mod run;

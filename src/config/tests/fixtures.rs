@@ -28,7 +28,7 @@ fn each_fixture_says_what_stands_beside_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(files.len(), 24);
+    assert_eq!(files.len(), 28);
 }
 
 fn said(path: &Path) -> String {

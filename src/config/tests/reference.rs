@@ -37,22 +37,24 @@ fn reference() -> String {
     let (head, listeners) = text.split_once("\n# Sends every line back.").unwrap();
     let mut page = HEAD.to_owned();
     let mut table = "";
+    let mut optional = false;
     for text in head.split("\n\n") {
         let mut block = Block::default();
         for line in text.lines() {
             if let Some(title) = line.strip_prefix("# ── ") {
                 page += &format!("\n## {}\n", title.trim_end_matches('─').trim());
-            } else if let Some(name) = line.strip_prefix('[') {
+            } else if let Some(name) = line.strip_prefix("#[").or(line.strip_prefix('[')) {
                 table = name.trim_end_matches(']');
-            } else if let Some(comment) =
-                line.strip_prefix("# ").or(line.strip_prefix('#').filter(|rest| rest.is_empty()))
-            {
+                optional = line.starts_with('#');
+            } else if let Some(comment) = line.strip_prefix("# ") {
                 block.comment.push(comment);
+            } else if line == "#" {
+                block.comment.push("");
             } else if let Some((key, value)) = line.split_once(" = ") {
                 block.keys.push((key.trim(), value));
             }
         }
-        page += &block.page(table);
+        page += &block.page(table, optional);
     }
     page += "\nThe listeners of the shipped file:\n\n```toml\n# Sends every line back.";
     page += listeners.trim_end();
@@ -61,13 +63,15 @@ fn reference() -> String {
 }
 
 impl Block<'_> {
-    fn page(&self, table: &str) -> String {
+    /// In an optional table one mark stands before every key, and two before one that has no default.
+    fn page(&self, table: &str, optional: bool) -> String {
         let path = |key: &str| {
             let key = key.trim_start_matches('#');
             // What stands in [defaults] is for listeners.
             if table == "defaults" { format!("`{key}`") } else { format!("`{table}.{key}`") }
         };
-        let default = |(key, value): &(&str, &str)| match key.strip_prefix('#') {
+        let mark = if optional { "##" } else { "#" };
+        let default = |(key, value): &(&str, &str)| match key.strip_prefix(mark) {
             Some(_) => format!("none; for example `{value}`"),
             None => format!("`{value}`"),
         };
