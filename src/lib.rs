@@ -53,6 +53,7 @@
 //! - `server`: [`Builder`], start, accept loops, drain
 //! - `telemetry`: the log and its access line
 //! - `platform`: what only Unix or Windows has
+//! - `admin`, with the feature of that name: what runs is asked, and told what to do, over HTTP
 //! - `cli`, with the feature of that name, which is on by default: the command line
 //!
 //! The entry point is [`Server::builder`].
@@ -68,6 +69,8 @@
 //! ([`RawStream::try_into_tcp`]), `AsyncRead` and `AsyncWrite`, the `Stream` and `Sink` of futures, serde's
 //! `DeserializeOwned` (options).
 
+#[cfg(feature = "admin")]
+mod admin;
 mod admission;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -89,6 +92,8 @@ struct Readme;
 /// Any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+#[cfg(feature = "admin")]
+pub use crate::admin::{AdminError, TokenError};
 pub use crate::codec::{Codec, Framing};
 pub use crate::config::{FilePath, NoOptions, Overrides, Problem, Problems, Size, Timeout};
 pub use crate::connection::{

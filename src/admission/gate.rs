@@ -36,6 +36,12 @@ impl Gate {
         self.inside.load(Ordering::Acquire)
     }
 
+    /// `None` = no limit.
+    #[cfg(feature = "admin")]
+    pub(crate) fn limit(&self) -> Option<usize> {
+        (self.limit != usize::MAX).then_some(self.limit)
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.inside() >= self.limit
     }

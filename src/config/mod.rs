@@ -52,6 +52,9 @@ mod tree;
 mod value;
 mod written;
 
+#[cfg(feature = "admin")]
+pub(crate) use self::printable::quoted;
+
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

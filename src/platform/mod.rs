@@ -27,6 +27,8 @@ pub(crate) use system::{
     Identity, IdentityError, PERMISSION_REMEDY, Signals, append, has_manager, has_standard_error, is_at,
     notify, raise_descriptor_limit, terminal_knows_colour, watchdog,
 };
+#[cfg(feature = "admin")]
+pub(crate) use system::{create_private, is_public};
 #[cfg(all(windows, feature = "cli"))]
 pub(crate) use system::{event_log, service, service_manager};
 

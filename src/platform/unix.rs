@@ -5,6 +5,8 @@ mod account;
 mod identity;
 #[cfg(feature = "cli")]
 mod manager;
+#[cfg(feature = "admin")]
+mod private_file;
 mod socket_file;
 mod socket_options;
 
@@ -33,6 +35,8 @@ pub(crate) use self::account::{group_id, user_id};
 pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]
 pub(crate) use self::manager::{has_manager, notify, watchdog};
+#[cfg(feature = "admin")]
+pub(crate) use self::private_file::{create_private, is_public};
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
     LACKING_SOCKET_OPTIONS, claim_address, keepalive, set_defer_accept, set_fast_open, set_freebind,

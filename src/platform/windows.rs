@@ -4,6 +4,8 @@
 mod console;
 #[cfg(feature = "cli")]
 pub(crate) mod event_log;
+#[cfg(feature = "admin")]
+mod private_file;
 #[cfg(feature = "cli")]
 pub(crate) mod service;
 #[cfg(feature = "cli")]
@@ -27,6 +29,8 @@ use windows_sys::Win32::Networking::WinSock::{
 
 #[cfg(feature = "cli")]
 pub(crate) use self::console::{Signals, terminal_knows_colour};
+#[cfg(feature = "admin")]
+pub(crate) use self::private_file::{create_private, is_public};
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{has_manager, notify};
 pub(crate) use self::unix_sockets::{

@@ -9,6 +9,8 @@ mod builder;
 mod catalogue;
 mod drain;
 mod first_of;
+#[cfg(feature = "admin")]
+mod phase;
 mod ready;
 mod start;
 #[cfg(test)]
@@ -33,6 +35,8 @@ use crate::listener::{Heartbeat, ListenAddress};
 pub(crate) use self::bind::Bound;
 pub use self::builder::Builder;
 pub use self::drain::Shutdown;
+#[cfg(feature = "admin")]
+pub(crate) use self::phase::{Draining, Phase};
 pub use self::ready::Ready;
 pub use self::start::StartError;
 
@@ -57,6 +61,8 @@ struct Running {
     ended: watch::Sender<Option<Shutdown>>,
     /// Where the server was started.
     runtime: Handle,
+    #[cfg(feature = "admin")]
+    admin_address: Option<ListenAddress>,
 }
 
 struct RunningListener {
@@ -102,6 +108,12 @@ impl Server {
     /// Every listener, in the order of the file.
     pub fn listeners(&self) -> Vec<ListenerStatus> {
         self.0.listeners.iter().map(RunningListener::status).collect()
+    }
+
+    /// Where the admin interface listens, if the file has `[admin]`: with port 0 there, the port that the system chose.
+    #[cfg(feature = "admin")]
+    pub fn admin_address(&self) -> Option<&ListenAddress> {
+        self.0.admin_address.as_ref()
     }
 
     /// How many connections are being served.
