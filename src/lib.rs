@@ -97,7 +97,8 @@ pub use crate::admin::{AdminError, TokenError};
 pub use crate::codec::{Codec, Framing};
 pub use crate::config::{FilePath, NoOptions, Overrides, Problem, Problems, Size, Timeout};
 pub use crate::connection::{
-    Connection, ConnectionError, Drain, EndReason, Info, RawStream, Receiver, Sender, TrySendError,
+    Connection, ConnectionError, ConnectionHandle, ConnectionState, ConnectionStatus, Connections, Drain,
+    EndReason, Info, RawStream, Receiver, Sender, SharedFrame, SlowConsumer, TrySendError,
 };
 pub use crate::handler::{Handler, HandlerError, HandlerFn, handler_fn};
 pub use crate::listener::{Address, Client, Credentials, ListenAddress, Local, Peer};

@@ -118,7 +118,7 @@ impl Controlled<'_> {
                 return Exit::Ended;
             }
         };
-        info!(signal = signal.name, connections = server.connections(), "draining");
+        info!(signal = signal.name, connections = server.connections().len(), "draining");
         self.notifier.stopping(server);
         let mut shutdown = pin!(server.shutdown());
         let cut_by = tokio::select! {
@@ -127,7 +127,7 @@ impl Controlled<'_> {
             again = self.stop() => again.name,
             () = passed(signal.within) => "the system waits no longer",
         };
-        warn!(signal = cut_by, connections = server.connections(), "the drain was cut short");
+        warn!(signal = cut_by, connections = server.connections().len(), "the drain was cut short");
         server.abort();
         shutdown.await;
         Exit::DrainTimedOut

@@ -118,7 +118,7 @@ fn deliver(notices: &[Notice<'_>]) {
 
 impl Health {
     fn of(server: &Server) -> Self {
-        Self { connections: server.connections(), listeners: server.listeners() }
+        Self { connections: server.connections().len(), listeners: server.listeners() }
     }
 
     fn is_alive(&self) -> bool {

@@ -10,12 +10,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::time::Instant;
 
 use super::buffer;
 use super::deadlines::Deadlines;
 use super::end::{EndReason, Ended};
+use super::output::Output;
 use super::shared::{Core, Shared, Written};
 use crate::establish::Stream;
 
@@ -25,7 +25,7 @@ const DISCARD_LIMIT: usize = 1024 * 1024;
 /// Closes the connection after its handler. What it owed and could not deliver may change why it ended.
 pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, ended: &mut Ended) {
     // A lifetime that had to be cut, and what was aborted: the handler gets no more time.
-    let cut = shared.lock().aborted;
+    let cut = shared.lock().aborted.is_some();
     if !cut && !ended.reason.resets() && ended.reason != EndReason::ClientReset {
         let mut closing = Closing::new(&shared.lock(), ended.reason);
         if let Err(lost) = poll_fn(|cx| closing.poll(cx, shared, deadlines.as_mut())).await {
@@ -33,11 +33,13 @@ pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, e
         }
     }
     let mut core = shared.lock();
-    core.output = BytesMut::new();
+    // From here on nothing changes it.
+    core.cause = Some(ended.reason);
+    core.output = Output::default();
     core.wakers.forget_task();
     // What was cut off must not look as if it had finished.
     if let Some(stream) = core.stream.take()
-        && (ended.reason.resets() || (core.aborted && !core.lingering))
+        && (ended.reason.resets() || (core.aborted.is_some() && !core.lingering))
     {
         stream.reset_on_drop();
     }
@@ -56,7 +58,7 @@ fn lingers(core: &Core, reason: EndReason) -> bool {
         | EndReason::FirstFrameTimeout
         | EndReason::FrameTimeout
         | EndReason::HalfCloseTimeout => true,
-        EndReason::Drained | EndReason::Lifetime => core.idle_at_drain,
+        EndReason::Drained | EndReason::EndedByAdmin | EndReason::Lifetime => core.idle_at_drain,
         _ => false,
     };
     !(silent && core.output.is_empty())
@@ -84,7 +86,7 @@ struct Closing {
 enum Undelivered {
     Reset,
     Stuck,
-    Aborted,
+    Aborted(EndReason),
 }
 
 impl Closing {
@@ -109,8 +111,8 @@ impl Closing {
     ) -> Poll<Result<(), Undelivered>> {
         let mut core = shared.lock();
         core.wakers.remember_task(cx.waker());
-        if core.aborted {
-            return Poll::Ready(if core.lingering { Ok(()) } else { Err(Undelivered::Aborted) });
+        if let Some(reason) = core.aborted {
+            return Poll::Ready(if core.lingering { Ok(()) } else { Err(Undelivered::Aborted(reason)) });
         }
         if !core.lingering {
             match deliver(cx, &mut core) {
@@ -207,12 +209,16 @@ impl Undelivered {
     fn instead_of(self, reason: EndReason) -> EndReason {
         match (reason, self) {
             (
-                EndReason::ClientClosed | EndReason::HandlerDone | EndReason::Drained | EndReason::Lifetime,
+                EndReason::ClientClosed
+                | EndReason::HandlerDone
+                | EndReason::Drained
+                | EndReason::EndedByAdmin
+                | EndReason::Lifetime,
                 lost,
             ) => match lost {
                 Self::Reset => EndReason::ClientReset,
                 Self::Stuck => EndReason::SlowConsumer,
-                Self::Aborted => EndReason::DrainAborted,
+                Self::Aborted(reason) => reason,
             },
             (reason, _) => reason,
         }

@@ -47,6 +47,9 @@ pub enum EndReason {
     Drained,
     /// The server is stopping; the connection was cut at the end of `server.drain_timeout`.
     DrainAborted,
+    /// Whoever runs the server ended it: [`ConnectionHandle::end`](crate::ConnectionHandle::end), or
+    /// [`drain`](crate::ConnectionHandle::drain), after which what was owed was delivered.
+    EndedByAdmin,
 }
 
 impl EndReason {
@@ -71,11 +74,13 @@ impl EndReason {
             Self::EstablishFailed => "establish_failed",
             Self::Drained => "drained",
             Self::DrainAborted => "drain_aborted",
+            Self::EndedByAdmin => "ended_by_admin",
         }
     }
 
     /// Whether the connection is reset rather than closed: nothing more will reach a client that does not read, and
-    /// what the end of a drain cut off must not look as if it had finished. (So is a lifetime that had to be cut.)
+    /// what the end of a drain cut off must not look as if it had finished. (So is a lifetime that had to be cut, and what was
+    /// ended by hand without a drain.)
     pub(crate) fn resets(self) -> bool {
         matches!(self, Self::SlowConsumer | Self::DrainAborted)
     }

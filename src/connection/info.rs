@@ -21,7 +21,7 @@ impl Info {
         Self { id, settings, peer, local }
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 

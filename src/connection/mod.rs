@@ -16,13 +16,18 @@ mod drain;
 mod end;
 mod error;
 mod info;
+mod live;
+mod output;
 mod raw;
 mod receive;
 mod registry;
 mod send;
+mod sender;
 mod settings;
 mod shared;
+mod shared_frame;
 mod split;
+mod status;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -43,13 +48,18 @@ pub use self::end::EndReason;
 pub(crate) use self::end::Ended;
 pub use self::error::ConnectionError;
 pub use self::info::Info;
+pub use self::live::{ConnectionHandle, Connections};
 pub use self::raw::RawStream;
 use self::receive::{Receiving, Recv};
 pub(crate) use self::registry::{Admitted, Registry};
+use self::send::Origin;
 pub use self::send::TrySendError;
+pub use self::sender::{Sender, SlowConsumer};
 pub(crate) use self::settings::Settings;
 pub(crate) use self::shared::Shared;
-pub use self::split::{Receiver, Sender};
+pub use self::shared_frame::SharedFrame;
+pub use self::split::Receiver;
+pub use self::status::{ConnectionState, ConnectionStatus};
 pub(crate) use self::task::run;
 use crate::BoxError;
 use crate::codec::Codec;
@@ -112,7 +122,7 @@ impl<C: Codec> Connection<C> {
     {
         let Self { receiving, codec } = self;
         let mut frame = Some(frame);
-        poll_fn(move |cx| receiving.shared.poll_send(cx, codec, &mut frame))
+        poll_fn(move |cx| receiving.shared.poll_send(cx, Origin::Handler, codec, &mut frame))
     }
 
     /// Waits until everything sent is with the operating system. Seldom needed: it is written anyway. Cancel safe.
@@ -121,7 +131,7 @@ impl<C: Codec> Connection<C> {
     ///
     /// [`Ended`](ConnectionError::Ended) or [`Closed`](ConnectionError::Closed): it could not be written.
     pub fn flush(&mut self) -> impl Future<Output = Result<(), ConnectionError>> + Send {
-        poll_fn(|cx| self.receiving.shared.poll_flush(cx))
+        poll_fn(|cx| self.receiving.shared.poll_flush(cx, Origin::Handler))
     }
 
     /// Who is at the other end, and which listener accepted the connection.
@@ -184,7 +194,7 @@ where
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        self.receiving.shared.poll_flush(cx)
+        self.receiving.shared.poll_flush(cx, Origin::Handler)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {

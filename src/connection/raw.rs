@@ -34,6 +34,7 @@ impl RawStream {
         {
             let mut core = shared.lock();
             core.raw = true;
+            core.reframed = true;
             core.receive = Receive::Busy;
         }
         Self { shared, input }

@@ -64,6 +64,7 @@ impl Receiving {
     /// Lets a new codec look at the input that the old one has left.
     pub(super) fn codec_changed(&mut self) {
         self.decodable = self.state != State::Ended;
+        self.shared.lock().reframed = true;
     }
 
     /// Resolves to the next frame; to `None` at the end of input, when drained, and forever after an error.

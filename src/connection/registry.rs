@@ -23,8 +23,8 @@ pub(crate) struct Registry {
 pub(crate) struct Admitted {
     shared: Arc<Shared>,
     registry: Arc<Registry>,
-    // After the registry: who waits for the last permit finds the registry empty.
-    _permits: Permits,
+    /// `None` in the drop.
+    permits: Option<Permits>,
 }
 
 impl Registry {
@@ -40,7 +40,7 @@ impl Registry {
         if self.draining.load(Ordering::SeqCst) {
             shared.begin_drain(EndReason::Drained);
         }
-        Admitted { shared, registry: Arc::clone(self), _permits: permits }
+        Admitted { shared, registry: Arc::clone(self), permits: Some(permits) }
     }
 
     /// Tells every connection, and all that come later, that the server stops.
@@ -52,13 +52,27 @@ impl Registry {
     /// Cuts every connection off. Returns how many owed something and had not been cut off before.
     pub(crate) fn abort(&self) -> usize {
         let before = self.aborted();
-        self.for_each(|shared| shared.abort(EndReason::DrainAborted, &self.aborted));
+        self.for_each(|shared| shared.abort(EndReason::DrainAborted, Some(&self.aborted)));
         self.aborted() - before
     }
 
     /// How many connections owed something when they were cut off, all in all.
     pub(crate) fn aborted(&self) -> usize {
         self.aborted.load(Ordering::Acquire)
+    }
+
+    /// Every connection, by id. One share after the other, and for none longer than it takes to take down who is in it.
+    pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(lock(shard).values().map(Arc::clone));
+        }
+        all.sort_unstable_by_key(|shared| shared.info.id());
+        all
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<Shared>> {
+        self.shard(id).get(&id).map(Arc::clone)
     }
 
     fn for_each(&self, mut visit: impl FnMut(&Shared)) {
@@ -84,6 +98,10 @@ impl Admitted {
 impl Drop for Admitted {
     fn drop(&mut self) {
         self.registry.shard(self.shared.info.id()).remove(&self.shared.info.id());
+        // After the registry: who waits for the last permit finds the registry empty. And who waits for this connection finds
+        // its place free.
+        self.permits = None;
+        self.shared.gone();
     }
 }
 

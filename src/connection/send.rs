@@ -2,10 +2,9 @@
 
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use tokio_util::codec::Encoder;
 
-use super::buffer;
 use super::error::ConnectionError;
 use super::shared::{Core, Shared};
 use super::wakers::End;
@@ -22,11 +21,21 @@ pub enum TrySendError<F> {
     Connection(ConnectionError),
 }
 
+/// Who sends, and so by which codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The handler, or whom it gave a sender: by the codec of the connection.
+    Handler,
+    /// Somebody else, by a codec of their own such as the listener makes.
+    Outside,
+}
+
 impl Shared {
     /// Takes the frame as soon as fewer than `limits.flush_at` bytes wait. Until then nothing of it is sent.
     pub(super) fn poll_send<C, F>(
         &self,
         cx: &mut Context<'_>,
+        origin: Origin,
         codec: &mut C,
         frame: &mut Option<F>,
     ) -> Poll<Result<(), ConnectionError>>
@@ -34,8 +43,8 @@ impl Shared {
         C: Encoder<F, Error: Into<BoxError>>,
     {
         let mut core = self.lock();
-        core.check_sendable()?;
-        if core.output.len() >= self.settings().limits.flush_at {
+        core.check_sendable(origin)?;
+        if core.output.load() >= self.settings().limits.flush_at {
             core.wakers.wait(End::Sending, cx.waker());
             return Poll::Pending;
         }
@@ -46,17 +55,52 @@ impl Shared {
         Poll::Ready(Ok(()))
     }
 
+    /// As [`poll_send`](Self::poll_send), of a frame that is encoded already.
+    pub(super) fn poll_share(
+        &self,
+        cx: &mut Context<'_>,
+        origin: Origin,
+        frame: &Bytes,
+    ) -> Poll<Result<(), ConnectionError>> {
+        let mut core = self.lock();
+        core.check_sendable(origin)?;
+        if core.output.load() >= self.settings().limits.flush_at {
+            core.wakers.wait(End::Sending, cx.waker());
+            return Poll::Pending;
+        }
+        core.share(frame.clone());
+        core.wakers.wake_task_from(cx.waker());
+        Poll::Ready(Ok(()))
+    }
+
     /// Takes the frame now, or gives it back.
-    pub(super) fn try_send<C, F>(&self, codec: &mut C, frame: F) -> Result<(), TrySendError<F>>
+    pub(super) fn try_send<C, F>(
+        &self,
+        origin: Origin,
+        codec: &mut C,
+        frame: F,
+    ) -> Result<(), TrySendError<F>>
     where
         C: Encoder<F, Error: Into<BoxError>>,
     {
         let mut core = self.lock();
-        core.check_sendable().map_err(TrySendError::Connection)?;
-        if core.output.len() >= self.settings().limits.output {
+        core.check_sendable(origin).map_err(TrySendError::Connection)?;
+        if core.output.load() >= self.settings().limits.output {
             return Err(TrySendError::Full(frame));
         }
         core.encode(codec, frame).map_err(TrySendError::Connection)?;
+        core.wakers.wake_task();
+        Ok(())
+    }
+
+    /// As [`try_send`](Self::try_send), of a frame that is encoded already.
+    pub(super) fn try_share(&self, origin: Origin, frame: Bytes) -> Result<(), TrySendError<()>> {
+        let mut core = self.lock();
+        core.check_sendable(origin).map_err(TrySendError::Connection)?;
+        if core.output.load() >= self.settings().limits.output {
+            return Err(TrySendError::Full(()));
+        }
+        core.share(frame);
         core.wakers.wake_task();
         Ok(())
     }
@@ -67,7 +111,7 @@ impl Shared {
         C: Encoder<F, Error: Into<BoxError>>,
     {
         let mut core = self.lock();
-        core.check_sendable()?;
+        core.check_sendable(Origin::Handler)?;
         core.encode(codec, frame)?;
         core.wakers.wake_task();
         Ok(())
@@ -75,12 +119,16 @@ impl Shared {
 
     /// Resolves when fewer than `limits.flush_at` bytes wait.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        self.poll_output(cx, self.settings().limits.flush_at)
+        self.poll_output(cx, Origin::Handler, self.settings().limits.flush_at)
     }
 
     /// Resolves when all that was sent is with the operating system.
-    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        self.poll_output(cx, 1)
+    pub(super) fn poll_flush(
+        &self,
+        cx: &mut Context<'_>,
+        origin: Origin,
+    ) -> Poll<Result<(), ConnectionError>> {
+        self.poll_output(cx, origin, 1)
     }
 
     /// Shuts the write side down once everything is written. The client reads the end of its answers; its own side
@@ -96,10 +144,15 @@ impl Shared {
         core.poll_shutdown(cx).map_err(ConnectionError::Reset)
     }
 
-    fn poll_output(&self, cx: &mut Context<'_>, mark: usize) -> Poll<Result<(), ConnectionError>> {
+    fn poll_output(
+        &self,
+        cx: &mut Context<'_>,
+        origin: Origin,
+        mark: usize,
+    ) -> Poll<Result<(), ConnectionError>> {
         let mut core = self.lock();
-        core.check_sendable()?;
-        if core.output.len() < mark {
+        core.check_sendable(origin)?;
+        if core.output.load() < mark {
             return Poll::Ready(Ok(()));
         }
         core.wakers.wait(End::Sending, cx.waker());
@@ -109,40 +162,31 @@ impl Shared {
 }
 
 impl Core {
-    fn check_sendable(&self) -> Result<(), ConnectionError> {
+    fn check_sendable(&self, origin: Origin) -> Result<(), ConnectionError> {
         self.check_open()?;
-        if self.write_closed { Err(ConnectionError::Closed) } else { Ok(()) }
+        if self.write_closed || (origin == Origin::Outside && self.reframed) {
+            return Err(ConnectionError::Closed);
+        }
+        Ok(())
     }
 
     fn encode<C, F>(&mut self, codec: &mut C, frame: F) -> Result<(), ConnectionError>
     where
         C: Encoder<F, Error: Into<BoxError>>,
     {
-        buffer::lend(&mut self.output);
-        let mut whole = Whole { length: self.output.len(), output: &mut self.output };
-        codec.encode(frame, whole.output).map_err(|error| ConnectionError::Encode(error.into()))?;
-        whole.length = whole.output.len();
-        drop(whole);
+        self.output.encode(codec, frame).map_err(|error| ConnectionError::Encode(error.into()))?;
+        self.sent();
+        Ok(())
+    }
+
+    fn share(&mut self, frame: Bytes) {
+        self.output.share(frame);
+        self.sent();
+    }
+
+    fn sent(&mut self) {
         self.frames_out += 1;
         // Last words are on their way: the close waits until they are read.
         self.idle_at_drain = false;
-        Ok(())
-    }
-}
-
-/// The output while a frame is encoded. Half a frame would garble all that comes after it: where the codec fails or
-/// panics it is taken back, and so is a buffer that nothing was put into.
-struct Whole<'a> {
-    output: &'a mut BytesMut,
-    /// How much of it are whole frames.
-    length: usize,
-}
-
-impl Drop for Whole<'_> {
-    fn drop(&mut self) {
-        self.output.truncate(self.length);
-        if self.output.is_empty() {
-            buffer::give_back(self.output);
-        }
     }
 }

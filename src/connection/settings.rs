@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use crate::config::{Limits, Timeouts};
 use crate::establish::Layer;
+use crate::handler::Serve;
 use crate::telemetry::Sampler;
 
 /// What a listener's connections are served by. Each connection keeps the value as of its accept, so a reload can put
 /// another in its place without touching those in progress.
 pub(crate) struct Settings {
     pub(crate) name: Arc<str>,
+    /// The handler, and what makes the codec of a connection.
+    pub(crate) service: Arc<dyn Serve>,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     /// How long a connection may take to end once its lifetime is over: `server.drain_timeout`.

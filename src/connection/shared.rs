@@ -7,19 +7,18 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::io::AsyncWrite;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::buffer;
 use super::end::EndReason;
 use super::error::ConnectionError;
 use super::info::Info;
+use super::output::Output;
 use super::settings::Settings;
 use super::wakers::{End, Wakers};
 use crate::establish::Stream;
@@ -49,7 +48,7 @@ pub(super) struct Core {
     /// `None` while establishing, after `RawStream::try_into_tcp`, and when the connection has ended.
     pub(super) stream: Option<Stream>,
     /// Encoded, not written yet. Owns no memory while empty.
-    pub(super) output: BytesMut,
+    pub(super) output: Output,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
     pub(super) frames_out: u64,
@@ -57,19 +56,25 @@ pub(super) struct Core {
     pub(super) cause: Option<EndReason>,
     /// Neither direction goes on. A bad frame ends the input alone: the handler may still answer it.
     pub(super) over: bool,
-    /// Whatever is still owed is not waited for.
-    pub(super) aborted: bool,
+    /// Whatever is still owed is not waited for, for this reason.
+    pub(super) aborted: Option<EndReason>,
     /// Why a drain has begun: `drained`, or `lifetime` for this connection alone.
     pub(super) drain: Option<EndReason>,
     pub(super) receive: Receive,
     /// The end of the client's input was read.
     pub(super) eof: bool,
+    /// The handler was polled for the first time.
+    pub(super) started: bool,
     /// The handler has returned: handles that outlive it yield `Closed`.
     pub(super) returned: bool,
+    /// Everything was given back; `cause` is the reason in the access line.
+    gone: bool,
     /// The write side was shut down: nothing more can be sent.
     pub(super) write_closed: bool,
     /// The handler took the raw stream: deadlines on frames, idling and writing are its own.
     pub(super) raw: bool,
+    /// The codec is not the one that the listener made any more: who would encode with a fresh one is shut out.
+    pub(super) reframed: bool,
     /// Everything owed is written; the connection only waits for the client to close.
     pub(super) lingering: bool,
     /// Nothing was owed and nothing half received when the drain began.
@@ -106,19 +111,22 @@ impl Shared {
             drain_begun: Notify::new(),
             core: Mutex::new(Core {
                 stream: Some(stream),
-                output: BytesMut::new(),
+                output: Output::default(),
                 bytes_in: 0,
                 bytes_out: 0,
                 frames_out: 0,
                 cause: None,
                 over: false,
-                aborted: false,
+                aborted: None,
                 drain: None,
                 receive: Receive::Busy,
                 eof: false,
+                started: false,
                 returned: false,
+                gone: false,
                 write_closed: false,
                 raw: false,
+                reframed: false,
                 lingering: false,
                 idle_at_drain: false,
                 wakers: Wakers::default(),
@@ -127,7 +135,7 @@ impl Shared {
     }
 
     /// The listener's settings as of accept.
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
         self.info.settings()
     }
 
@@ -170,7 +178,7 @@ impl Shared {
     }
 
     /// Tells the handler that the connection is to end, for `reason`: `recv` yields what had arrived, then `None`.
-    pub(crate) fn begin_drain(&self, reason: EndReason) {
+    pub(super) fn begin_drain(&self, reason: EndReason) {
         {
             let mut core = self.lock();
             if core.drain.is_some() {
@@ -184,17 +192,58 @@ impl Shared {
         self.drain_begun.notify_waiters();
     }
 
-    /// Ends the connection now, for `reason`. Counts it if something is cut off: its handler, or a reply that was not
-    /// written yet.
-    pub(crate) fn abort(&self, reason: EndReason, cut_off: &AtomicUsize) {
+    /// Ends the connection, for `reason` unless it has ended already; tells for which.
+    pub(super) fn end(&self, reason: EndReason) -> EndReason {
         let mut core = self.lock();
-        if !core.lingering && !core.aborted {
-            // Under the lock: its task, which makes the place free, cannot be faster than the count.
-            cut_off.fetch_add(1, Ordering::AcqRel);
-        }
-        core.aborted = true;
         core.end(reason);
         core.wakers.wake_all();
+        core.cause.unwrap_or(reason)
+    }
+
+    /// Ends the connection now, for `reason`. Counts it if something is cut off: its handler, or a reply that was not
+    /// written yet.
+    pub(super) fn abort(&self, reason: EndReason, cut_off: Option<&AtomicUsize>) {
+        {
+            let mut core = self.lock();
+            if let Some(cut_off) = cut_off
+                && !core.lingering
+                && core.aborted.is_none()
+            {
+                // Under the lock: its task, which makes the place free, cannot be faster than the count.
+                cut_off.fetch_add(1, Ordering::AcqRel);
+            }
+            core.aborted.get_or_insert(reason);
+            core.drain.get_or_insert(reason);
+            self.draining.store(true, Ordering::Release);
+            core.end(reason);
+            core.wakers.wake_all();
+        }
+        // While it is being established, nothing else is heard.
+        self.drain_begun.notify_waiters();
+    }
+
+    /// The connection's task has ended and given everything back, or it was dropped with its runtime.
+    pub(super) fn gone(&self) {
+        let mut core = self.lock();
+        core.gone = true;
+        core.note(EndReason::DrainAborted);
+        core.returned = true;
+        core.output = Output::default();
+        core.stream = None;
+        core.wakers.forget_task();
+        core.wakers.wake_waiters();
+    }
+
+    /// Resolves to the reason when the connection is gone.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<EndReason> {
+        let mut core = self.lock();
+        match core.cause {
+            Some(reason) if core.gone => Poll::Ready(reason),
+            _ => {
+                core.wakers.wait(End::Gone, cx.waker());
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -273,7 +322,7 @@ impl Core {
         let Some(stream) = &mut self.stream else { return Ok(Written::All) };
         let mut stream = Pin::new(stream);
         while !self.output.is_empty() {
-            let Poll::Ready(written) = stream.as_mut().poll_write(cx, &self.output) else {
+            let Poll::Ready(written) = self.output.poll_write(stream.as_mut(), cx) else {
                 return Ok(Written::Stuck);
             };
             let written = written?;
@@ -281,11 +330,6 @@ impl Core {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             self.bytes_out += written as u64;
-            if written == self.output.len() {
-                buffer::give_back(&mut self.output);
-            } else {
-                bytes::Buf::advance(&mut self.output, written);
-            }
         }
         match stream.poll_flush(cx) {
             Poll::Ready(flushed) => flushed.map(|()| Written::All),

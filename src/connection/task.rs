@@ -110,7 +110,9 @@ impl<F: Future<Output = Result<(), HandlerError>>> Future for Serve<'_, F> {
         let this = self.get_mut();
         if !this.started {
             this.started = true;
-            this.shared.lock().wakers.remember_task(cx.waker());
+            let mut core = this.shared.lock();
+            core.started = true;
+            core.wakers.remember_task(cx.waker());
         }
         let mut rounds = 0;
         loop {
@@ -184,7 +186,7 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
                 return Next::Over;
             }
         };
-        let room = core.output.len() < self.shared.settings().limits.flush_at;
+        let room = core.output.load() < self.shared.settings().limits.flush_at;
         if room && (core.bytes_out != before || core.output.is_empty()) && core.wakers.wake_senders() {
             if again {
                 return Next::PollAgain;
@@ -198,7 +200,9 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
             Poll::Ready(Due::End(reason)) => {
                 core.end(reason);
                 // What `lifetime` ends at once is what its drain could not end: cut off, it must not look finished.
-                core.aborted |= reason == EndReason::Lifetime;
+                if reason == EndReason::Lifetime {
+                    core.aborted.get_or_insert(reason);
+                }
                 Next::Over
             }
         }
@@ -250,7 +254,7 @@ impl Outcome {
             Self::NotEstablished(error) => {
                 Ended { error: Some(error.into()), ..Ended::new(EndReason::EstablishFailed) }
             }
-            Self::NotStarted => Ended::new(EndReason::Drained),
+            Self::NotStarted => Ended::new(core.drain.unwrap_or(EndReason::Drained)),
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Who is to be woken: the connection's task, and handles that wait in other tasks.
 
-use std::mem;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
-/// The wakers of one connection. Owns no memory where the handler stays in the connection's own task.
+use super::shared::Shared;
+
+/// The wakers of one connection. Owns no memory where the handler stays in the connection's own task, and takes one word
+/// for that: an idle connection has none to give away.
 #[derive(Default)]
 pub(super) struct Wakers {
     /// The connection's task, which writes and minds the deadlines. Known from its first poll on.
     task: Option<Waker>,
-    waiters: Vec<Waiter>,
+    #[expect(clippy::box_collection, reason = "see above")]
+    waiters: Option<Box<Vec<Waiter>>>,
 }
 
 /// A handle that waits.
@@ -28,6 +31,8 @@ pub(super) enum End {
     Reading,
     /// A raw stream's output.
     Writing,
+    /// The end of the connection, everything given back.
+    Gone,
 }
 
 impl Wakers {
@@ -50,26 +55,29 @@ impl Wakers {
 
     /// Notes a waiter, once.
     pub(super) fn wait(&mut self, end: End, waker: &Waker) {
-        if !self.waiters.iter().any(|waiter| waiter.end == end && waiter.waker.will_wake(waker)) {
-            self.waiters.push(Waiter { end, waker: waker.clone() });
+        let waiters = self.waiters.get_or_insert_default();
+        if !waiters.iter().any(|waiter| waiter.end == end && waiter.waker.will_wake(waker)) {
+            waiters.push(Waiter { end, waker: waker.clone() });
         }
     }
 
     /// Forgets one waiter, which has given up.
     pub(super) fn forget(&mut self, end: End, waker: &Waker) {
-        self.waiters.retain(|waiter| waiter.end != end || !waiter.waker.will_wake(waker));
+        if let Some(waiters) = &mut self.waiters {
+            waiters.retain(|waiter| waiter.end != end || !waiter.waker.will_wake(waker));
+        }
     }
 
     /// Forgets all who wait for this.
     pub(super) fn forget_all(&mut self, end: End) {
-        if !self.waiters.is_empty() {
-            self.waiters.retain(|waiter| waiter.end != end);
+        if let Some(waiters) = &mut self.waiters {
+            waiters.retain(|waiter| waiter.end != end);
         }
     }
 
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
-        self.waiters.len()
+        self.waiters.as_ref().map_or(0, |waiters| waiters.len())
     }
 
     pub(super) fn wake_task(&self) {
@@ -90,7 +98,8 @@ impl Wakers {
     pub(super) fn wake_senders(&mut self) -> bool {
         let task = self.task.as_ref();
         let mut own = false;
-        for waiter in self.waiters.extract_if(.., |waiter| waiter.end == End::Sending) {
+        let Some(waiters) = &mut self.waiters else { return false };
+        for waiter in waiters.extract_if(.., |waiter| waiter.end == End::Sending) {
             if task.is_some_and(|task| task.will_wake(&waiter.waker)) {
                 own = true;
             } else {
@@ -102,7 +111,8 @@ impl Wakers {
 
     /// Wakes whoever waits in another task.
     pub(super) fn wake_waiters(&mut self) {
-        for waiter in mem::take(&mut self.waiters) {
+        let Some(waiters) = self.waiters.take() else { return };
+        for waiter in *waiters {
             waiter.waker.wake();
         }
     }
@@ -110,5 +120,33 @@ impl Wakers {
     pub(super) fn wake_all(&mut self) {
         self.wake_task();
         self.wake_waiters();
+    }
+}
+
+/// Who waits from another task. Dropped before its turn came, it is not kept to be woken: there may be as many of them as
+/// tasks that gave up on a client.
+pub(super) struct Waiting<'a> {
+    shared: &'a Shared,
+    end: End,
+    waker: Option<Waker>,
+}
+
+impl<'a> Waiting<'a> {
+    pub(super) fn new(shared: &'a Shared, end: End) -> Self {
+        Self { shared, end, waker: None }
+    }
+
+    /// Passes on what a poll, which has noted the waker, came to.
+    pub(super) fn observe<T>(&mut self, poll: Poll<T>, cx: &Context<'_>) -> Poll<T> {
+        self.waker = poll.is_pending().then(|| cx.waker().clone());
+        poll
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(waker) = &self.waker {
+            self.shared.lock().wakers.forget(self.end, waker);
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! A handler with its codec: the one place where their types are erased.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use super::Handler;
-
 use crate::connection::{self, Admitted};
 
 /// A handler and what makes its codec, for one listener and one load of the file.
@@ -16,6 +16,9 @@ pub(crate) struct Service<H, M> {
 /// connection's future is boxed.
 pub(crate) trait Serve: Send + Sync {
     fn serve(self: Arc<Self>, admitted: Admitted);
+
+    /// The codec of a new connection, for who encodes beside the handler: of the handler's `Codec` type.
+    fn fresh_codec(&self) -> Box<dyn Any + Send>;
 }
 
 impl<H: Handler, M> Service<H, M>
@@ -38,5 +41,9 @@ where
 {
     fn serve(self: Arc<Self>, admitted: Admitted) {
         tokio::spawn(connection::run(self, admitted));
+    }
+
+    fn fresh_codec(&self) -> Box<dyn Any + Send> {
+        Box::new(self.codec())
     }
 }

@@ -14,7 +14,6 @@ use tracing::warn;
 use crate::admission::{Admission, Decision, Permits, Refusal};
 use crate::config::WhenFull;
 use crate::connection::{Info, Registry, Settings, Shared};
-use crate::handler::Serve;
 use crate::listener::{Accepted, Heartbeat, Listener, Socket};
 use crate::telemetry::Sampler;
 
@@ -25,7 +24,6 @@ const LAST_ACCEPTS: usize = 1024;
 pub(super) struct Entrance {
     pub(super) admission: Admission,
     pub(super) settings: Arc<Settings>,
-    pub(super) service: Arc<dyn Serve>,
     pub(super) registry: Arc<Registry>,
     /// The last id that a connection of this process was given.
     pub(super) last_id: Arc<AtomicU64>,
@@ -153,7 +151,7 @@ impl Entrance {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let info = Info::new(id, Arc::clone(&self.settings), accepted.peer, accepted.local);
         let shared = Shared::new(info, accepted.stream);
-        Arc::clone(&self.service).serve(self.registry.enter(shared, permits));
+        Arc::clone(&self.settings.service).serve(self.registry.enter(shared, permits));
     }
 
     /// A peer was turned away.

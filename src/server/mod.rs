@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::Gate;
-use crate::connection::Registry;
+use crate::connection::{Connections, Registry};
 use crate::listener::{Heartbeat, ListenAddress};
 
 #[cfg(feature = "cli")]
@@ -116,9 +116,21 @@ impl Server {
         self.0.admin_address.as_ref()
     }
 
-    /// How many connections are being served.
-    pub fn connections(&self) -> usize {
-        self.0.connections.inside()
+    /// The connections that are being served: how many, which, and a handle of each.
+    ///
+    /// ```no_run
+    /// # use terima::{Framing, Server, SharedFrame};
+    /// # fn tell(server: &Server) {
+    /// let news = SharedFrame::new("the shop closes in ten minutes");
+    /// for client in server.connections().handles() {
+    ///     if let Some(sender) = client.sender::<Framing>() {
+    ///         let _ = sender.try_send_shared(&news);
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn connections(&self) -> Connections {
+        Connections::new(Arc::clone(&self.0.registry), Arc::clone(&self.0.connections))
     }
 
     /// Whether new clients are welcome: from `start` until a shutdown is asked for, the lame-duck time excluded.

@@ -130,6 +130,7 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
         let gate = Arc::new(Gate::new(ready.limits.connections));
         let settings = Arc::new(Settings {
             name: Arc::clone(&ready.name),
+            service: ready.service,
             limits: ready.limits,
             timeouts: ready.timeouts,
             drain_timeout: config.server.drain_timeout,
@@ -140,7 +141,6 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
         let entrance = Arc::new(Entrance {
             admission: Admission::new(Arc::clone(&connections), Arc::clone(&gate)),
             settings: Arc::clone(&settings),
-            service: ready.service,
             registry: Arc::clone(&registry),
             last_id: Arc::clone(&last_id),
             refusals: Sampler::new(),

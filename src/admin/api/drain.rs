@@ -90,7 +90,7 @@ impl Progress {
             state: State::of(phase),
             age_seconds: seconds(age),
             left_seconds: left.map(seconds),
-            connections: server.connections(),
+            connections: server.connections().len(),
             aborted,
         })
     }

@@ -44,7 +44,7 @@ async fn status(State(context): State<Shared>) -> Answer<Status> {
         uptime_seconds: seconds(context.started.elapsed().unwrap_or_default()),
         file: context.loaded.file.as_ref().map(|file| file.display().to_string()),
         state: Stage::of(server.phase()),
-        connections: server.connections(),
+        connections: server.connections().len(),
         max_connections: server.max_connections(),
         listeners: listeners::all(&context).map(listeners::listener).collect(),
         drain: Progress::of(server),

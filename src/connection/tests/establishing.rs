@@ -6,7 +6,7 @@ use std::pin::Pin;
 use super::*;
 
 /// A layer that takes its time, and then lets the stream through or fails.
-struct Slow(Duration, Option<io::ErrorKind>);
+pub(super) struct Slow(pub(super) Duration, pub(super) Option<io::ErrorKind>);
 
 impl Layer for Slow {
     fn take_off(&self, stream: ByteStream) -> Pin<Box<dyn Future<Output = io::Result<ByteStream>> + Send>> {

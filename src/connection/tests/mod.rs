@@ -7,14 +7,20 @@ mod endings;
 mod establishing;
 mod handles;
 mod lingering;
+mod live;
 mod memory;
 mod other_tasks;
+mod output;
 mod raw;
 mod receiving;
 mod script;
 mod sending;
+mod sharing;
+mod slow;
 
+use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,7 +36,7 @@ use crate::codec::{Framing, Lines};
 use crate::config::{Limits, Timeouts};
 use crate::connection::Settings;
 use crate::establish::{Layer, Stream as ByteStream};
-use crate::handler::{Handler, HandlerError, Service};
+use crate::handler::{Handler, HandlerError, Serve, Service};
 use crate::listener::{Address, Local, Peer};
 use crate::telemetry::Sampler;
 use crate::telemetry::capture::{Capture, Line};
@@ -134,25 +140,40 @@ impl Setup {
     where
         H::Codec: Clone + Sync,
     {
+        self.open(codec, handler)(stream)
+    }
+
+    /// Serves one stream after the other, as the connections of one listener.
+    fn open<H: Handler>(mut self, codec: H::Codec, handler: H) -> impl Fn(ByteStream) -> Served
+    where
+        H::Codec: Clone + Sync,
+    {
+        let service = Arc::new(Service::new(handler, move |_: &H| codec.clone()));
         let settings = Settings {
             failures: Sampler::new(),
             name: "test".into(),
+            service: Arc::clone(&service) as Arc<dyn Serve>,
             limits: self.limits,
             timeouts: self.timeouts,
             drain_timeout: self.drain_timeout,
             access: true,
-            layers: self.layers,
+            layers: mem::take(&mut self.layers),
         };
-        let admission = Admission::new(Arc::clone(&self.gate), Arc::new(Gate::new(None)));
-        let Decision::Admit(permits) = admission.decide() else { panic!("the gate is full") };
-        let id = self.gate.inside() as u64;
-        let info = Info::new(id, Arc::new(settings), Peer(Address::Unnamed), Local(Address::Unnamed));
-        let admitted = self.registry.enter(Shared::new(info, stream), permits);
-        let shared = Arc::clone(admitted.shared());
-        let log = Capture::new();
-        let service = Arc::new(Service::new(handler, move |_: &H| codec.clone()));
-        let task = tokio::spawn(run(service, admitted).with_subscriber(log.dispatch()));
-        Served { shared, registry: self.registry, gate: self.gate, task, log, started: Instant::now() }
+        let settings = Arc::new(settings);
+        let Self { registry, gate, .. } = self;
+        let last_id = AtomicU64::new(0);
+        move |stream| {
+            let admission = Admission::new(Arc::clone(&gate), Arc::new(Gate::new(None)));
+            let Decision::Admit(permits) = admission.decide() else { panic!("the gate is full") };
+            let id = last_id.fetch_add(1, Ordering::Relaxed) + 1;
+            let info = Info::new(id, Arc::clone(&settings), Peer(Address::Unnamed), Local(Address::Unnamed));
+            let admitted = registry.enter(Shared::new(info, stream), permits);
+            let shared = Arc::clone(admitted.shared());
+            let (registry, gate) = (Arc::clone(&registry), Arc::clone(&gate));
+            let log = Capture::new();
+            let task = tokio::spawn(run(Arc::clone(&service), admitted).with_subscriber(log.dispatch()));
+            Served { shared, registry, gate, task, log, started: Instant::now() }
+        }
     }
 }
 

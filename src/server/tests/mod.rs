@@ -87,6 +87,7 @@ impl Setup {
         let registry = Arc::new(Registry::new());
         let settings = Settings {
             name: "test".into(),
+            service,
             limits: Limits { connections, when_full, ..Limits::default() },
             timeouts: Timeouts::default(),
             drain_timeout: None,
@@ -97,7 +98,6 @@ impl Setup {
         let entrance = Arc::new(Entrance {
             admission: Admission::new(Arc::clone(&server), Arc::clone(&listener)),
             settings: Arc::new(settings),
-            service,
             registry: Arc::clone(&registry),
             last_id: Arc::new(AtomicU64::new(0)),
             refusals: Sampler::new(),

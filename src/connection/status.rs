@@ -1,0 +1,115 @@
+//! What a live connection is doing, seen from outside.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::info::Info;
+use super::shared::{Core, Receive, Shared};
+
+/// A live connection, as it was at one moment; from [`Connections`](super::Connections) or a
+/// [`ConnectionHandle`](super::ConnectionHandle).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ConnectionStatus {
+    /// Who is at the other end, and which listener accepted the connection.
+    pub info: Info,
+    /// What it was doing.
+    pub state: ConnectionState,
+    /// Time since it was accepted.
+    pub age: Duration,
+    /// Bytes read from the client.
+    pub bytes_in: u64,
+    /// Bytes written to the client.
+    pub bytes_out: u64,
+    /// Frames that the handler received.
+    pub frames_in: u64,
+    /// Frames that were sent, written or not.
+    pub frames_out: u64,
+    /// Bytes that were sent and wait for the client to take them.
+    pub output: usize,
+}
+
+/// What a connection is doing. Where several hold, the first of them here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// Its handler has returned or was ended: what is owed is delivered, then the client's close is waited for.
+    Closing,
+    /// Its handler has not started yet.
+    Establishing,
+    /// It is to end: its handler was told so.
+    Draining,
+    /// Its handler took the raw stream: terima sees no frames.
+    Raw,
+    /// Output waits for the client to take it.
+    Sending,
+    /// A frame is half received.
+    Receiving,
+    /// The handler waits for a frame of which nothing has arrived.
+    Idle,
+    /// The handler does something else than wait for a frame.
+    Handling,
+}
+
+impl ConnectionState {
+    /// The word, in snake case: `idle`, `handling`, …
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closing => "closing",
+            Self::Establishing => "establishing",
+            Self::Draining => "draining",
+            Self::Raw => "raw",
+            Self::Sending => "sending",
+            Self::Receiving => "receiving",
+            Self::Idle => "idle",
+            Self::Handling => "handling",
+        }
+    }
+}
+
+impl fmt::Display for ConnectionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Shared {
+    pub(super) fn status(&self) -> ConnectionStatus {
+        let core = self.lock();
+        ConnectionStatus {
+            info: self.info.clone(),
+            state: core.state(),
+            age: self.accepted.elapsed(),
+            bytes_in: core.bytes_in,
+            bytes_out: core.bytes_out,
+            frames_in: self.frames_in(),
+            frames_out: core.frames_out,
+            output: core.output.len(),
+        }
+    }
+}
+
+impl Core {
+    fn state(&self) -> ConnectionState {
+        if self.returned || self.over {
+            return ConnectionState::Closing;
+        }
+        if !self.started {
+            return ConnectionState::Establishing;
+        }
+        if self.drain.is_some() {
+            return ConnectionState::Draining;
+        }
+        if self.raw {
+            return ConnectionState::Raw;
+        }
+        if !self.output.is_empty() {
+            return ConnectionState::Sending;
+        }
+        match self.receive {
+            Receive::Partial => ConnectionState::Receiving,
+            Receive::Waiting => ConnectionState::Idle,
+            Receive::Busy => ConnectionState::Handling,
+        }
+    }
+}
