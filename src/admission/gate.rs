@@ -32,14 +32,13 @@ impl Gate {
         Some(Permit(Arc::clone(self)))
     }
 
-    pub(crate) fn inside(&self) -> usize {
-        self.inside.load(Ordering::Acquire)
-    }
-
     /// `None` = no limit.
-    #[cfg(feature = "admin")]
     pub(crate) fn limit(&self) -> Option<usize> {
         (self.limit != usize::MAX).then_some(self.limit)
+    }
+
+    pub(crate) fn inside(&self) -> usize {
+        self.inside.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_full(&self) -> bool {

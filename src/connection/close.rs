@@ -18,12 +18,15 @@ use super::end::{EndReason, Ended};
 use super::output::Output;
 use super::shared::{Core, Shared, Written};
 use crate::establish::Stream;
+use crate::telemetry::metrics::ListenerMetrics;
 
 /// Most input that is thrown away for a client that goes on sending.
 const DISCARD_LIMIT: usize = 1024 * 1024;
 
 /// Closes the connection after its handler. What it owed and could not deliver may change why it ended.
 pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, ended: &mut Ended) {
+    // What the handler had not asked for is gone with it.
+    shared.note_undecoded(0);
     // A lifetime that had to be cut, and what was aborted: the handler gets no more time.
     let cut = shared.lock().aborted.is_some();
     if !cut && !ended.reason.resets() && ended.reason != EndReason::ClientReset {
@@ -115,11 +118,11 @@ impl Closing {
             return Poll::Ready(if core.lingering { Ok(()) } else { Err(Undelivered::Aborted(reason)) });
         }
         if !core.lingering {
-            match deliver(cx, &mut core) {
+            match deliver(cx, &mut core, shared.metrics()) {
                 Ok(true) => {}
                 Ok(false) => {
                     // A client that writes everything before it reads anything would wait for us as we wait for it.
-                    let _ = self.poll_discard(cx, &mut core);
+                    let _ = self.poll_discard(cx, &mut core, shared.metrics());
                     return deadlines.poll_stuck(cx, shared, &core).map(|()| Err(Undelivered::Stuck));
                 }
                 Err(_) => return Poll::Ready(Err(Undelivered::Reset)),
@@ -130,7 +133,7 @@ impl Closing {
         }
         loop {
             let lingered = self.linger;
-            if self.poll_discard(cx, &mut core).is_ready() {
+            if self.poll_discard(cx, &mut core, shared.metrics()).is_ready() {
                 return Poll::Ready(Ok(()));
             }
             if self.linger && !lingered {
@@ -172,13 +175,14 @@ impl Closing {
     }
 
     /// Throws input away; resolves when no more will come, or no more is thrown away.
-    fn poll_discard(&mut self, cx: &mut Context<'_>, core: &mut Core) -> Poll<()> {
+    fn poll_discard(&mut self, cx: &mut Context<'_>, core: &mut Core, metrics: &ListenerMetrics) -> Poll<()> {
         while !core.eof && self.discardable > 0 {
             let Some(stream) = &mut core.stream else { return Poll::Ready(()) };
             match ready!(buffer::poll_discard(stream, cx, self.discardable)) {
                 Ok(0) => core.eof = true,
                 Ok(read) => {
                     core.bytes_in += read as u64;
+                    metrics.received(read);
                     self.discardable -= read;
                     self.linger = true;
                 }
@@ -190,8 +194,8 @@ impl Closing {
 }
 
 /// Writes what is left and shuts the write side down; false where the client does not take it yet.
-fn deliver(cx: &mut Context<'_>, core: &mut Core) -> io::Result<bool> {
-    if let Written::Stuck = core.poll_write(cx)? {
+fn deliver(cx: &mut Context<'_>, core: &mut Core, metrics: &ListenerMetrics) -> io::Result<bool> {
+    if let Written::Stuck = core.poll_write(cx, metrics)? {
         return Ok(false);
     }
     if core.eof && matches!(core.stream, None | Some(Stream::Tcp(_))) {

@@ -14,7 +14,7 @@ use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::end::EndReason;
-use super::shared::{Core, Receive, Shared};
+use super::shared::{Core, Receive, Shared, low_half};
 use crate::config::Timeouts;
 
 pin_project! {
@@ -212,9 +212,4 @@ fn mark(since: &mut Option<Moment>, holds: bool, anew: bool, now: &mut Now) -> b
         *since = Some(now.get());
     }
     begins
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "wanted: only a change matters")]
-fn low_half(count: u64) -> u32 {
-    count as u32
 }

@@ -53,6 +53,28 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Every reason, in the order in which they are declared.
+    pub(crate) const ALL: [Self; 18] = [
+        Self::ClientClosed,
+        Self::ClientReset,
+        Self::ClientTruncated,
+        Self::HandlerDone,
+        Self::HandlerError,
+        Self::HandlerPanic,
+        Self::BadFrame,
+        Self::FrameTooLong,
+        Self::FirstFrameTimeout,
+        Self::FrameTimeout,
+        Self::Idle,
+        Self::SlowConsumer,
+        Self::HalfCloseTimeout,
+        Self::Lifetime,
+        Self::EstablishTimeout,
+        Self::EstablishFailed,
+        Self::Drained,
+        Self::DrainAborted,
+    ];
+
     /// The word, in snake case: `client_closed`, `idle`, …
     pub fn as_str(self) -> &'static str {
         match self {

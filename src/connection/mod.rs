@@ -56,7 +56,7 @@ use self::send::Origin;
 pub use self::send::TrySendError;
 pub use self::sender::{Sender, SlowConsumer};
 pub(crate) use self::settings::Settings;
-pub(crate) use self::shared::Shared;
+pub(crate) use self::shared::{Buffered, Shared};
 pub use self::shared_frame::SharedFrame;
 pub use self::split::Receiver;
 pub use self::status::{ConnectionState, ConnectionStatus};

@@ -30,7 +30,7 @@ pub struct RawStream {
 
 impl RawStream {
     pub(super) fn new(receiving: Receiving) -> Self {
-        let Receiving { shared, input, .. } = receiving;
+        let (shared, input) = receiving.into_parts();
         {
             let mut core = shared.lock();
             core.raw = true;
@@ -80,6 +80,7 @@ impl AsyncRead for RawStream {
         if !this.input.is_empty() {
             let ahead = this.input.len().min(buf.remaining());
             buf.put_slice(&this.input.split_to(ahead));
+            this.shared.note_undecoded(this.input.len());
             if this.input.is_empty() {
                 // What is left of the buffer would stay for the life of the connection.
                 this.input = BytesMut::new();
@@ -97,6 +98,7 @@ impl AsyncRead for RawStream {
         }
         let read = buf.filled().len() - before;
         core.bytes_in += read as u64;
+        this.shared.metrics().received(read);
         core.eof |= read == 0 && buf.remaining() > 0;
         Poll::Ready(Ok(()))
     }
@@ -117,6 +119,7 @@ impl AsyncWrite for RawStream {
             return Poll::Pending;
         };
         core.bytes_out += written as u64;
+        self.shared.metrics().sent(written);
         Poll::Ready(Ok(written))
     }
 
@@ -124,7 +127,7 @@ impl AsyncWrite for RawStream {
         let mut core = self.shared.lock();
         core.check_open()?;
         ready!(core.poll_gathered(cx));
-        match core.poll_write(cx)? {
+        match core.poll_write(cx, self.shared.metrics())? {
             Written::All => Poll::Ready(Ok(())),
             Written::Stuck => {
                 core.wait_raw(End::Writing, cx.waker());

@@ -13,6 +13,7 @@ use tokio_util::codec::Decoder;
 use super::buffer;
 use super::end::EndReason;
 use super::error::ConnectionError;
+use super::settings::Settings;
 use super::shared::{Core, Receive, Shared};
 use crate::codec::{Codec, FrameError};
 
@@ -30,6 +31,8 @@ pub(super) struct Receiving {
     last_read: bool,
     state: State,
     burst: u8,
+    /// Frames that the listener's counters were not told of yet.
+    untold: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,7 +61,13 @@ impl Receiving {
             last_read: false,
             state: State::Open,
             burst: 0,
+            untold: 0,
         }
+    }
+
+    /// What is left of it when frames are given up for bytes.
+    pub(super) fn into_parts(mut self) -> (Arc<Shared>, BytesMut) {
+        (Arc::clone(&self.shared), mem::take(&mut self.input))
     }
 
     /// Lets a new codec look at the input that the old one has left.
@@ -155,7 +164,17 @@ impl Receiving {
 
     fn count_frame(&mut self) {
         self.burst += 1;
+        self.untold += 1;
         self.shared.count_frame_in();
+    }
+
+    /// Counts the frames of what was read last: one counter for all of them.
+    #[inline]
+    fn tell_frames(&mut self) {
+        let untold = mem::take(&mut self.untold);
+        if untold > 0 {
+            self.shared.metrics().received_frames(untold.into());
+        }
     }
 
     /// Gives memory back before the connection waits: all of it where nothing is half received, and the rest of a large
@@ -171,20 +190,23 @@ impl Receiving {
     /// Waits for input, or its end.
     #[inline(never)]
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        self.tell_frames();
         let Self { shared, input, last_read, .. } = self;
         let mut core = shared.lock();
         core.check_open()?;
         core.receiving();
-        let limit = shared.settings().limits.input;
+        let settings = shared.settings();
         let filled = if shared.is_draining() {
-            fill_last(&mut core, cx, input, limit, last_read)?
-        } else if let Poll::Ready(filled) = fill(&mut core, cx, input, limit)? {
+            fill_last(&mut core, cx, input, settings, last_read)?
+        } else if let Poll::Ready(filled) = fill(&mut core, cx, input, settings)? {
             filled
         } else {
             let receive = if input.is_empty() { Receive::Waiting } else { Receive::Partial };
+            shared.note_undecoded(input.len());
             core.wait_for_input(receive, cx.waker());
             return Poll::Pending;
         };
+        shared.note_undecoded(input.len());
         match filled {
             Filled::Bytes => self.decodable = true,
             Filled::Eof => self.state = State::Eof,
@@ -194,13 +216,20 @@ impl Receiving {
     }
 }
 
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.tell_frames();
+    }
+}
+
 /// Appends what has arrived to the input, as far as its limit goes.
 fn fill(
     core: &mut Core,
     cx: &mut Context<'_>,
     input: &mut BytesMut,
-    limit: usize,
+    settings: &Settings,
 ) -> Result<Poll<Filled>, ConnectionError> {
+    let limit = settings.limits.input;
     let room = limit.saturating_sub(input.len());
     if room == 0 {
         return Err(ConnectionError::FrameTooLong(FrameError::TooLong { limit }.into()));
@@ -211,6 +240,7 @@ fn fill(
         Poll::Ready(read) => read.map_err(ConnectionError::Reset)?,
     };
     core.bytes_in += read as u64;
+    settings.metrics.received(read);
     if read > 0 {
         return Ok(Poll::Ready(Filled::Bytes));
     }
@@ -223,14 +253,14 @@ fn fill_last(
     core: &mut Core,
     cx: &mut Context<'_>,
     input: &mut BytesMut,
-    limit: usize,
+    settings: &Settings,
     done: &mut bool,
 ) -> Result<Filled, ConnectionError> {
     if mem::replace(done, true) {
         return Ok(Filled::Drained);
     }
     // Outside the task's budget: "nothing there" has to mean just that.
-    let read = pin!(coop::unconstrained(poll_fn(|cx| match fill(core, cx, input, limit) {
+    let read = pin!(coop::unconstrained(poll_fn(|cx| match fill(core, cx, input, settings) {
         Ok(filled) => filled.map(Ok),
         Err(error) => Poll::Ready(Err(error)),
     })));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::end::EndReason;
-use super::shared::Shared;
+use super::shared::{Buffered, Shared};
 use crate::admission::Permits;
 
 /// Enough that accepting and ending connections on all cores at once seldom meet.
@@ -75,6 +75,32 @@ impl Registry {
         self.shard(id).get(&id).map(Arc::clone)
     }
 
+    /// What connections hold in memory, by the name of their listener.
+    ///
+    /// No shard is held while a connection is asked: that waits until the one who writes to it now is done, and whoever accepts
+    /// would wait behind.
+    pub(crate) fn buffered(&self) -> HashMap<Arc<str>, Buffered> {
+        let mut sums = HashMap::<Arc<str>, Buffered>::new();
+        let mut connections = Vec::new();
+        for shard in &self.shards {
+            connections.extend(lock(shard).values().cloned());
+            for shared in connections.drain(..) {
+                let buffered = shared.buffered();
+                let name = &shared.settings().name;
+                match sums.get_mut(name) {
+                    Some(sum) => *sum += buffered,
+                    None => drop(sums.insert(Arc::clone(name), buffered)),
+                }
+            }
+        }
+        sums
+    }
+
+    #[cfg(test)]
+    pub(crate) fn any(&self) -> Option<Arc<Shared>> {
+        self.shards.iter().find_map(|shard| lock(shard).values().next().cloned())
+    }
+
     fn for_each(&self, mut visit: impl FnMut(&Shared)) {
         for shard in &self.shards {
             for shared in lock(shard).values() {
@@ -98,6 +124,7 @@ impl Admitted {
 impl Drop for Admitted {
     fn drop(&mut self) {
         self.registry.shard(self.shared.info.id()).remove(&self.shared.info.id());
+        self.shared.count_end(None);
         // After the registry: who waits for the last permit finds the registry empty. And who waits for this connection finds
         // its place free.
         self.permits = None;

@@ -7,6 +7,7 @@ use crate::config::{Limits, Timeouts};
 use crate::establish::Layer;
 use crate::handler::Serve;
 use crate::telemetry::Sampler;
+use crate::telemetry::metrics::ListenerMetrics;
 
 /// What a listener's connections are served by. Each connection keeps the value as of its accept, so a reload can put
 /// another in its place without touching those in progress.
@@ -18,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) timeouts: Timeouts,
     /// How long a connection may take to end once its lifetime is over: `server.drain_timeout`.
     pub(crate) drain_timeout: Option<Duration>,
+    /// The listener's counters: one and the same for as long as there is a listener of that name.
+    pub(crate) metrics: Arc<ListenerMetrics>,
     /// Whether an ended connection writes a line.
     pub(crate) access: bool,
     /// Handlers fail as often as their clients want them to, and each failure would be a line.

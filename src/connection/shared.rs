@@ -5,8 +5,9 @@
 //! and, in the common case, never contended. Undecoded input is not here: it belongs to whoever receives.
 
 use std::io;
+use std::ops::AddAssign;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -15,13 +16,14 @@ use tokio::io::AsyncWrite;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::end::EndReason;
+use super::end::{EndReason, Ended};
 use super::error::ConnectionError;
 use super::info::Info;
 use super::output::Output;
 use super::settings::Settings;
 use super::wakers::{End, Wakers};
 use crate::establish::Stream;
+use crate::telemetry::metrics::ListenerMetrics;
 
 /// One connection, as its task, its handles and the registry see it.
 pub(crate) struct Shared {
@@ -30,9 +32,17 @@ pub(crate) struct Shared {
     /// Only the receiving end writes it; the task reads it to see that the wire was not idle.
     frames_in: AtomicU64,
     draining: AtomicBool,
+    /// How far it has come, for the listener's counters: [`ESTABLISHING`], [`ESTABLISHED`], [`OVER`].
+    stage: AtomicU8,
+    /// Bytes that the receiving end holds, as of when it last wanted more.
+    undecoded: AtomicU32,
     drain_begun: Notify,
     core: Mutex<Core>,
 }
+
+const ESTABLISHING: u8 = 0;
+const ESTABLISHED: u8 = 1;
+const OVER: u8 = 2;
 
 /// What went over the wire of one connection, and since when.
 pub(crate) struct Counters {
@@ -41,6 +51,22 @@ pub(crate) struct Counters {
     pub(crate) bytes_out: u64,
     pub(crate) frames_in: u64,
     pub(crate) frames_out: u64,
+}
+
+/// Bytes that a connection holds in memory.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Buffered {
+    /// Read, and not decoded when the handler last asked for more.
+    pub(crate) input: u64,
+    /// Encoded, and not written yet.
+    pub(crate) output: u64,
+}
+
+impl AddAssign for Buffered {
+    fn add_assign(&mut self, other: Self) {
+        self.input += other.input;
+        self.output += other.output;
+    }
 }
 
 /// What stands behind the lock.
@@ -52,6 +78,8 @@ pub(super) struct Core {
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
     pub(super) frames_out: u64,
+    /// As many of them were told to the listener's counters. Only what is new matters: the low half is enough.
+    frames_out_told: u32,
     /// Why the connection ends, where that is more than the handler's return. The first cause stays.
     pub(super) cause: Option<EndReason>,
     /// Neither direction goes on. A bad frame ends the input alone: the handler may still answer it.
@@ -108,6 +136,8 @@ impl Shared {
             accepted: Instant::now(),
             frames_in: AtomicU64::new(0),
             draining: AtomicBool::new(false),
+            stage: AtomicU8::new(ESTABLISHING),
+            undecoded: AtomicU32::new(0),
             drain_begun: Notify::new(),
             core: Mutex::new(Core {
                 stream: Some(stream),
@@ -115,6 +145,7 @@ impl Shared {
                 bytes_in: 0,
                 bytes_out: 0,
                 frames_out: 0,
+                frames_out_told: 0,
                 cause: None,
                 over: false,
                 aborted: None,
@@ -144,6 +175,12 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Keeps everybody else away from the connection.
+    #[cfg(test)]
+    pub(crate) fn hold(&self) -> impl Sized {
+        self.lock()
+    }
+
     pub(super) fn frames_in(&self) -> u64 {
         self.frames_in.load(Ordering::Relaxed)
     }
@@ -163,6 +200,42 @@ impl Shared {
             frames_in: self.frames_in(),
             frames_out: core.frames_out,
         }
+    }
+
+    /// The counters of the listener.
+    pub(super) fn metrics(&self) -> &ListenerMetrics {
+        &self.settings().metrics
+    }
+
+    /// Counts the start of the handler.
+    pub(super) fn count_established(&self) {
+        self.metrics().established(self.accepted.elapsed());
+        self.stage.store(ESTABLISHED, Ordering::Relaxed);
+    }
+
+    /// Counts the end, once: where nobody knows why, the task was dropped with its runtime.
+    pub(super) fn count_end(&self, ended: Option<&Ended>) {
+        let stage = self.stage.swap(OVER, Ordering::Relaxed);
+        if stage == OVER {
+            return;
+        }
+        if stage == ESTABLISHING {
+            self.metrics().not_established();
+        }
+        let reason = ended.map_or(EndReason::DrainAborted, |ended| ended.reason);
+        let word = ended.map_or(reason.as_str(), Ended::word);
+        self.metrics().ended(reason, word, self.accepted.elapsed());
+    }
+
+    /// Notes how much the receiving end holds.
+    pub(super) fn note_undecoded(&self, bytes: usize) {
+        self.undecoded.store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// What it holds in memory.
+    pub(crate) fn buffered(&self) -> Buffered {
+        let output = self.lock().output.len() as u64;
+        Buffered { input: self.undecoded.load(Ordering::Relaxed).into(), output }
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -318,7 +391,12 @@ impl Core {
     /// # Errors
     ///
     /// The stream's, after which nothing can be written.
-    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Written> {
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        metrics: &ListenerMetrics,
+    ) -> io::Result<Written> {
+        self.tell_frames(metrics);
         let Some(stream) = &mut self.stream else { return Ok(Written::All) };
         let mut stream = Pin::new(stream);
         while !self.output.is_empty() {
@@ -330,10 +408,22 @@ impl Core {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             self.bytes_out += written as u64;
+            metrics.sent(written);
         }
         match stream.poll_flush(cx) {
             Poll::Ready(flushed) => flushed.map(|()| Written::All),
             Poll::Pending => Ok(Written::Stuck),
+        }
+    }
+
+    /// Counts the frames that were sent since the last time: one counter for all of a batch.
+    #[inline]
+    fn tell_frames(&mut self, metrics: &ListenerMetrics) {
+        let sent = low_half(self.frames_out);
+        let new = sent.wrapping_sub(self.frames_out_told);
+        if new > 0 {
+            self.frames_out_told = sent;
+            metrics.sent_frames(new.into());
         }
     }
 
@@ -345,4 +435,10 @@ impl Core {
             None => Poll::Ready(Ok(())),
         }
     }
+}
+
+/// The low half of a count of which only a change matters.
+#[expect(clippy::cast_possible_truncation, reason = "wanted")]
+pub(super) fn low_half(count: u64) -> u32 {
+    count as u32
 }

@@ -18,6 +18,7 @@ use super::shared::{Core, Shared, Written};
 use crate::establish::{EstablishError, establish};
 use crate::handler::{Handler, HandlerError, Service};
 use crate::telemetry::access;
+use crate::telemetry::metrics::ListenerMetrics;
 
 /// How serving a connection came to an end.
 pub(super) enum Outcome {
@@ -47,7 +48,10 @@ where
         let mut deadlines = pin!(Deadlines::new(shared.accepted, &shared.settings().timeouts));
         let mut failed = take_layers_off(shared).await;
         let outcome = {
-            let make = || service.handler.handle(Connection::new(Arc::clone(shared), service.codec()));
+            let make = || {
+                shared.count_established();
+                service.handler.handle(Connection::new(Arc::clone(shared), service.codec()))
+            };
             let handler = if failed.is_some() {
                 None
             } else {
@@ -63,6 +67,7 @@ where
         let mut ended = outcome.into_ended(shared);
         close(shared, deadlines, &mut ended).await;
         access::record(shared, &ended);
+        shared.count_end(Some(&ended));
     }
 }
 
@@ -177,7 +182,11 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
         }
         let before = core.bytes_out;
         // A raw stream has a writer of its own, whose waker it would lose to this one.
-        let written = if core.raw && core.output.is_empty() { Ok(Written::All) } else { write(cx, core) };
+        let written = if core.raw && core.output.is_empty() {
+            Ok(Written::All)
+        } else {
+            write(cx, core, self.shared.metrics())
+        };
         let stuck = match written {
             Ok(Written::All) => false,
             Ok(Written::Stuck) => true,
@@ -211,11 +220,11 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
 
 /// Writes, outside the task's budget where the handler has used that up: otherwise the output of one that always does would
 /// never leave, and its client be taken for one that does not read.
-fn write(cx: &mut Context<'_>, core: &mut Core) -> io::Result<Written> {
+fn write(cx: &mut Context<'_>, core: &mut Core, metrics: &ListenerMetrics) -> io::Result<Written> {
     if coop::has_budget_remaining() {
-        return core.poll_write(cx);
+        return core.poll_write(cx, metrics);
     }
-    match pin!(coop::unconstrained(poll_fn(|cx| Poll::Ready(core.poll_write(cx))))).poll(cx) {
+    match pin!(coop::unconstrained(poll_fn(|cx| Poll::Ready(core.poll_write(cx, metrics))))).poll(cx) {
         Poll::Ready(written) => written,
         Poll::Pending => Ok(Written::Stuck),
     }

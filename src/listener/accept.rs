@@ -13,6 +13,7 @@ use super::socket::{Accepted, Socket};
 use super::spare::Spare;
 use crate::config::WhenFull;
 use crate::platform::{self, Blame};
+use crate::telemetry::metrics::{ListenerMetrics, Refused};
 
 /// The first pause after an error that is ours; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -35,6 +36,7 @@ pub(crate) struct Listener<S> {
     when_full: WhenFull,
     spare: Arc<Spare>,
     heartbeat: Arc<Heartbeat>,
+    metrics: Arc<ListenerMetrics>,
     pause: Option<Pause>,
     episode: Option<Episode>,
     /// Connections that were gone before they were accepted, since the last one that was not.
@@ -64,6 +66,7 @@ impl<S: Socket> Listener<S> {
         when_full: WhenFull,
         spare: Arc<Spare>,
         heartbeat: Arc<Heartbeat>,
+        metrics: Arc<ListenerMetrics>,
     ) -> Self {
         Self {
             socket,
@@ -71,6 +74,7 @@ impl<S: Socket> Listener<S> {
             when_full,
             spare,
             heartbeat,
+            metrics,
             pause: None,
             episode: None,
             skipped: 0,
@@ -100,7 +104,9 @@ impl<S: Socket> Listener<S> {
                 }
                 Err(error) => error,
             };
-            match platform::accept_error(&error) {
+            let blame = platform::accept_error(&error);
+            self.metrics.accept_failed(blame);
+            match blame {
                 Blame::Connection if self.skipped < MOST_SKIPPED => self.skipped += 1,
                 Blame::Connection | Blame::Ours => self.pause(&error).await,
                 Blame::Listener => {
@@ -130,6 +136,7 @@ impl<S: Socket> Listener<S> {
         let now = Instant::now();
         self.pause = Some(Pause { until: now + length, length });
         self.heartbeat.set_paused(true);
+        self.metrics.accept_paused();
         let episode = self.episode.get_or_insert_with(|| {
             warn!(listener = %self.name, %error, when_full = self.when_full.as_str(), "accepting pauses");
             Episode { began: now, last: now, errors: 0, turned_away: 0 }
@@ -140,7 +147,10 @@ impl<S: Socket> Listener<S> {
         if self.when_full != WhenFull::Queue && platform::out_of_descriptors(error) {
             let when_full = self.when_full;
             let turned_away = self.spare.lend(&self.socket, |accepted| accepted.turn_away(when_full)).await;
-            episode.turned_away += u64::from(turned_away);
+            if turned_away {
+                episode.turned_away += 1;
+                self.metrics.refused(Refused::Descriptors);
+            }
         }
     }
 }

@@ -15,5 +15,5 @@ pub(crate) use self::accept::Listener;
 pub use self::address::{Address, Client, Credentials, ListenAddress, Local, Peer};
 pub(crate) use self::bind::Listening;
 pub(crate) use self::heartbeat::Heartbeat;
-pub(crate) use self::socket::{Accepted, Socket, TcpSocket, UnixSocket};
+pub(crate) use self::socket::{Accepted, Queue, Socket, TcpSocket, UnixSocket};
 pub(crate) use self::spare::Spare;

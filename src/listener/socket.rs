@@ -2,13 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 
 use tokio::net::TcpListener;
 
 use super::address::{Address, Local, Peer};
 use crate::config::SocketOptions;
 use crate::establish::Stream;
-use crate::platform::{self, SocketFile, UnixListener};
+use crate::platform::{self, AcceptQueue, SocketFile, UnixListener};
 
 /// A connection as the kernel handed it over.
 pub(crate) struct Accepted {
@@ -29,7 +30,7 @@ pub(crate) trait Socket: Send + Sync + 'static {
 
 /// A TCP listening socket.
 pub(crate) struct TcpSocket {
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     bound: SocketAddr,
     #[cfg_attr(target_os = "linux", expect(dead_code, reason = "accepted sockets inherit them"))]
     options: SocketOptions,
@@ -42,7 +43,23 @@ impl TcpSocket {
         bound: SocketAddr,
         options: SocketOptions,
     ) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::from_std(socket.into())?, bound, options })
+        Ok(Self { listener: Arc::new(TcpListener::from_std(socket.into())?), bound, options })
+    }
+
+    /// Lets somebody else look at what waits to be accepted.
+    pub(crate) fn queue(&self) -> Queue {
+        Queue(Arc::downgrade(&self.listener))
+    }
+}
+
+/// What waits at a TCP listening socket. It does not keep the socket open.
+#[derive(Debug)]
+pub(crate) struct Queue(Weak<TcpListener>);
+
+impl Queue {
+    /// `None` where the system does not tell, or the socket is closed.
+    pub(crate) fn look(&self) -> Option<AcceptQueue> {
+        platform::accept_queue(&*self.0.upgrade()?)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::config::WhenFull;
 use crate::establish::Stream;
 use crate::listener::{Address, Local, Peer};
 use crate::telemetry::capture::Capture;
+use crate::telemetry::metrics::ListenerMetrics;
 
 /// Accepts what is in its queue, errors too, and then nobody.
 #[derive(Clone, Default)]
@@ -65,6 +66,7 @@ fn listener(when_full: WhenFull) -> (Scripted, Arc<Heartbeat>, Listener<Scripted
         when_full,
         Arc::new(Spare::new()),
         Arc::clone(&heartbeat),
+        Arc::new(ListenerMetrics::new()),
     );
     (socket, heartbeat, listener)
 }

@@ -11,16 +11,15 @@ mod windows;
 use windows as system;
 
 use std::io;
-#[cfg(feature = "cli")]
 use std::time::Duration;
 
 #[cfg(test)]
 pub(crate) use system::accept_errors;
 pub(crate) use system::{
     ABSTRACT_SOCKETS, CHANGES_USER, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH, SocketAccess, SocketFile,
-    Spare, UNIX_SOCKETS, UnixListener, claim_address, credentials, descriptor_limit, group_id,
-    is_acknowledged, keepalive, set_defer_accept, set_fast_open, set_freebind, set_reuse_port, unix_listener,
-    user_id,
+    Spare, UNIX_SOCKETS, UnixListener, accept_queue, accept_queue_overflows, claim_address, credentials,
+    descriptor_limit, group_id, is_acknowledged, keepalive, process_figures, set_defer_accept, set_fast_open,
+    set_freebind, set_reuse_port, unix_listener, user_id,
 };
 #[cfg(feature = "cli")]
 pub(crate) use system::{
@@ -41,6 +40,29 @@ pub(crate) enum Blame {
     Ours,
     /// The listening socket's, which is dead: no later call can succeed.
     Listener,
+}
+
+/// What waits at a listening socket to be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AcceptQueue {
+    pub(crate) waiting: u32,
+    /// The system lets no more wait.
+    pub(crate) limit: u32,
+}
+
+/// What this process takes; `None` is what the system does not tell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProcessFigures {
+    /// On Windows, handles.
+    pub(crate) open_descriptors: Option<usize>,
+    /// How many of them there may be.
+    pub(crate) most_descriptors: Option<usize>,
+    /// Bytes of memory that are not swapped out.
+    pub(crate) resident: Option<u64>,
+    /// In the process, and in the system for it.
+    pub(crate) processor_time: Option<Duration>,
+    /// When it started, since 1970.
+    pub(crate) started: Option<Duration>,
 }
 
 /// What a service is told from outside.

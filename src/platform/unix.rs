@@ -1,5 +1,6 @@
 //! Unix: descriptors are few, errors are errno, sockets may have files, and a service is told what to do by signals.
 
+mod accept_queue;
 mod account;
 #[cfg(feature = "cli")]
 mod identity;
@@ -7,6 +8,7 @@ mod identity;
 mod manager;
 #[cfg(feature = "admin")]
 mod private_file;
+mod process;
 mod socket_file;
 mod socket_options;
 
@@ -30,6 +32,7 @@ use super::Blame;
 use super::{Signal, Stop};
 use crate::listener::Credentials;
 
+pub(crate) use self::accept_queue::{accept_queue, accept_queue_overflows};
 pub(crate) use self::account::{group_id, user_id};
 #[cfg(feature = "cli")]
 pub(crate) use self::identity::{Identity, IdentityError};
@@ -37,6 +40,7 @@ pub(crate) use self::identity::{Identity, IdentityError};
 pub(crate) use self::manager::{has_manager, notify, watchdog};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, is_public};
+pub(crate) use self::process::process_figures;
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
     LACKING_SOCKET_OPTIONS, claim_address, keepalive, set_defer_accept, set_fast_open, set_freebind,

@@ -6,6 +6,7 @@ mod console;
 pub(crate) mod event_log;
 #[cfg(feature = "admin")]
 mod private_file;
+mod process;
 #[cfg(feature = "cli")]
 pub(crate) mod service;
 #[cfg(feature = "cli")]
@@ -31,12 +32,13 @@ use windows_sys::Win32::Networking::WinSock::{
 pub(crate) use self::console::{Signals, terminal_knows_colour};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, is_public};
+pub(crate) use self::process::process_figures;
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{has_manager, notify};
 pub(crate) use self::unix_sockets::{
     SocketAccess, SocketFile, UnixListener, credentials, group_id, unix_listener, user_id,
 };
-use super::Blame;
+use super::{AcceptQueue, Blame};
 
 // === accept ===
 
@@ -148,6 +150,16 @@ pub(super) fn lacks_family(code: i32) -> bool {
 /// Whether the peer's system has acknowledged everything that was written: that can't be told here, as `SIO_TCP_INFO` does
 /// not count what has not been sent yet.
 pub(crate) fn is_acknowledged<S>(_socket: &S) -> Option<bool> {
+    None
+}
+
+/// The system does not tell.
+pub(crate) fn accept_queue<S>(_socket: &S) -> Option<AcceptQueue> {
+    None
+}
+
+/// The system does not tell.
+pub(crate) fn accept_queue_overflows() -> Option<u64> {
     None
 }
 

@@ -16,6 +16,7 @@ use crate::config::WhenFull;
 use crate::connection::{Info, Registry, Settings, Shared};
 use crate::listener::{Accepted, Heartbeat, Listener, Socket};
 use crate::telemetry::Sampler;
+use crate::telemetry::metrics::Refused;
 
 /// Most connections that are still taken from the backlog when the server stops.
 const LAST_ACCEPTS: usize = 1024;
@@ -63,7 +64,7 @@ impl<S: Socket> AcceptLoop<S> {
                 }
                 (accepted, permits) = self.next() => match permits {
                     Some(permits) => self.entrance.serve(accepted, permits),
-                    None => accepted.turn_away(self.entrance.when_full()),
+                    None => self.entrance.turn_away(accepted),
                 },
             }
         }
@@ -82,7 +83,7 @@ impl<S: Socket> AcceptLoop<S> {
                 _ = tick.tick() => self.listener.tick(),
                 (accepted, permits) = self.next() => match permits {
                     Some(permits) => return self.entrance.serve(accepted, permits),
-                    None => accepted.turn_away(self.entrance.when_full()),
+                    None => self.entrance.turn_away(accepted),
                 },
             }
         }
@@ -135,9 +136,18 @@ impl<S: Socket> AcceptLoop<S> {
             let next = pin!(coop::unconstrained(self.next())).poll(&mut cx);
             match next {
                 Poll::Ready((accepted, Some(permits))) => self.entrance.serve(accepted, permits),
-                Poll::Ready((accepted, None)) => accepted.turn_away(self.entrance.when_full()),
+                Poll::Ready((accepted, None)) => self.entrance.turn_away(accepted),
                 Poll::Pending => return,
             }
+        }
+    }
+}
+
+/// Whom it has accepted and found no place for by its end is not served.
+impl<S> Drop for AcceptLoop<S> {
+    fn drop(&mut self) {
+        if let Some(accepted) = self.held.take() {
+            self.entrance.turn_away(accepted);
         }
     }
 }
@@ -147,7 +157,14 @@ impl Entrance {
         self.settings.limits.when_full
     }
 
+    fn turn_away(&self, accepted: Accepted) {
+        self.settings.metrics.refused(Refused::Limit);
+        accepted.turn_away(self.when_full());
+    }
+
     fn serve(&self, accepted: Accepted, permits: Permits) {
+        // Before anything that can end it.
+        self.settings.metrics.admitted();
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let info = Info::new(id, Arc::clone(&self.settings), accepted.peer, accepted.local);
         let shared = Shared::new(info, accepted.stream);

@@ -22,9 +22,12 @@ use crate::admission::{Admission, Gate};
 use crate::config::meant::AdminConfig;
 use crate::config::{Config, MaxConnections};
 use crate::connection::{Registry, Settings};
-use crate::listener::{Heartbeat, ListenAddress, Listener, Listening, Socket, Spare, TcpSocket, UnixSocket};
+use crate::listener::{
+    Heartbeat, ListenAddress, Listener, Listening, Queue, Socket, Spare, TcpSocket, UnixSocket,
+};
 use crate::platform;
 use crate::telemetry::Sampler;
+use crate::telemetry::metrics::ListenerMetrics;
 
 /// Descriptors that `max_connections = "auto"` leaves for everything that is not a connection: the standard streams, the
 /// runtime's own, files and pipes of handlers.
@@ -113,6 +116,14 @@ impl OpenSocket {
             Listening::Unix { socket, file, .. } => UnixSocket::new(socket, file).map(Self::Unix),
         }
     }
+
+    /// What waits at it; the system tells that of TCP alone.
+    fn queue(&self) -> Option<Queue> {
+        match self {
+            Self::Tcp(socket) => Some(socket.queue()),
+            Self::Unix(_) => None,
+        }
+    }
 }
 
 /// Runs the accept loops. Nothing can fail any more.
@@ -128,12 +139,14 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
     let mut listeners = Vec::with_capacity(open.len());
     for OpenListener { ready, sockets } in open {
         let gate = Arc::new(Gate::new(ready.limits.connections));
+        let metrics = Arc::new(ListenerMetrics::new());
         let settings = Arc::new(Settings {
             name: Arc::clone(&ready.name),
             service: ready.service,
             limits: ready.limits,
             timeouts: ready.timeouts,
             drain_timeout: config.server.drain_timeout,
+            metrics: Arc::clone(&metrics),
             access: config.log.access,
             failures: Sampler::new(),
             layers: Vec::new(),
@@ -151,11 +164,14 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             addresses: Vec::new(),
             tcp_addresses: Vec::new(),
             heartbeats: Vec::new(),
+            queues: Vec::new(),
             connections: gate,
+            metrics,
         };
         for (socket, address) in sockets {
             let heartbeat = Arc::new(Heartbeat::new());
             running.tcp_addresses.extend(address.tcp());
+            running.queues.extend(socket.queue().map(|queue| (address.to_string(), queue)));
             running.addresses.push(address);
             running.heartbeats.push(Arc::clone(&heartbeat));
             let start = Start { entrance: &entrance, spare: &spare, heartbeat, stop: &stop };
@@ -200,7 +216,8 @@ impl Start<'_> {
     fn accept_loop(self, socket: impl Socket, tasks: &TaskTracker, only: Option<&mut FirstOf>) {
         let settings = &self.entrance.settings;
         let (name, when_full) = (Arc::clone(&settings.name), settings.limits.when_full);
-        let listener = Listener::new(socket, name, when_full, Arc::clone(self.spare), self.heartbeat);
+        let (spare, metrics) = (Arc::clone(self.spare), Arc::clone(&settings.metrics));
+        let listener = Listener::new(socket, name, when_full, spare, self.heartbeat, metrics);
         let accept_loop = AcceptLoop::new(listener, Arc::clone(self.entrance));
         match only {
             Some(only) => only.add(accept_loop.run_once(self.stop.clone())),

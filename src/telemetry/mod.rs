@@ -6,6 +6,7 @@ pub(crate) mod capture;
 pub(crate) mod escape;
 #[cfg(feature = "cli")]
 pub(crate) mod log;
+pub(crate) mod metrics;
 #[cfg(feature = "cli")]
 pub(crate) mod panics;
 pub(crate) mod sample;

@@ -3,6 +3,7 @@
 
 mod client;
 mod log;
+mod scrape;
 #[cfg(all(unix, feature = "cli"))]
 mod service;
 
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 
 pub(crate) use self::client::{Client, assert_same};
 pub(crate) use self::log::{Event, ended, ended_as, logged};
+pub(crate) use self::scrape::{Scrape, scraped};
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) use self::service::{Service, access};
 

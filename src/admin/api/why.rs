@@ -74,7 +74,10 @@ fn answer(whom: Whom, context: &Context, (status, config): (ListenerStatus, &Lis
             stand: Some(if stopped { Stand::Closed } else { stand(&status) }),
             when_full: config.limits.when_full,
             listener: Places { limit: limit(config.limits.connections), taken: Some(status.connections) },
-            server: Places { limit: limit(server.max_connections()), taken: Some(server.connections().len()) },
+            server: Places {
+                limit: limit(server.max_connections()),
+                taken: Some(server.connections().len()),
+            },
         },
     )
 }

@@ -40,6 +40,7 @@ use crate::handler::{Handler, HandlerError, Serve, Service};
 use crate::listener::{Address, Local, Peer};
 use crate::telemetry::Sampler;
 use crate::telemetry::capture::{Capture, Line};
+use crate::telemetry::metrics::ListenerMetrics;
 
 type Handled = Result<(), HandlerError>;
 
@@ -156,6 +157,7 @@ impl Setup {
             limits: self.limits,
             timeouts: self.timeouts,
             drain_timeout: self.drain_timeout,
+            metrics: Arc::new(ListenerMetrics::new()),
             access: true,
             layers: mem::take(&mut self.layers),
         };

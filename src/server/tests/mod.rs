@@ -2,6 +2,7 @@
 
 mod documented;
 mod full;
+mod metrics;
 mod once;
 
 use std::collections::VecDeque;
@@ -31,6 +32,7 @@ use crate::listener::{
 };
 use crate::platform::accept_errors;
 use crate::telemetry::Sampler;
+use crate::telemetry::metrics::ListenerMetrics;
 
 /// Accepts who is in its queue, or fails.
 #[derive(Clone, Default)]
@@ -91,6 +93,7 @@ impl Setup {
             limits: Limits { connections, when_full, ..Limits::default() },
             timeouts: Timeouts::default(),
             drain_timeout: None,
+            metrics: Arc::new(ListenerMetrics::new()),
             access: false,
             failures: Sampler::new(),
             layers: Vec::new(),
@@ -109,8 +112,9 @@ impl Setup {
     fn accept(&self, socket: impl Socket) -> (Arc<Heartbeat>, JoinHandle<()>) {
         let heartbeat = Arc::new(Heartbeat::new());
         let when_full = self.entrance.settings.limits.when_full;
+        let (spare, metrics) = (Arc::new(Spare::new()), Arc::clone(&self.entrance.settings.metrics));
         let listener =
-            Listener::new(socket, "test".into(), when_full, Arc::new(Spare::new()), Arc::clone(&heartbeat));
+            Listener::new(socket, "test".into(), when_full, spare, Arc::clone(&heartbeat), metrics);
         let accept_loop = AcceptLoop::new(listener, Arc::clone(&self.entrance));
         (heartbeat, tokio::spawn(accept_loop.run(self.stop.clone()).with_current_subscriber()))
     }

@@ -9,7 +9,9 @@ fn only(setup: &Setup, sockets: &[&Scripted]) -> JoinHandle<()> {
     for socket in sockets {
         let heartbeat = Arc::new(Heartbeat::new());
         let spare = Arc::new(Spare::new());
-        let listener = Listener::new((*socket).clone(), "test".into(), WhenFull::Queue, spare, heartbeat);
+        let metrics = Arc::clone(&setup.entrance.settings.metrics);
+        let listener =
+            Listener::new((*socket).clone(), "test".into(), WhenFull::Queue, spare, heartbeat, metrics);
         let accept_loop = AcceptLoop::new(listener, Arc::clone(&setup.entrance));
         only.add(accept_loop.run_once(setup.stop.clone()));
     }

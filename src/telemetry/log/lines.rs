@@ -120,7 +120,7 @@ impl Losses {
         let _ = self.unqueued.set(unqueued);
     }
 
-    fn total(&self) -> usize {
+    pub(super) fn total(&self) -> usize {
         let unqueued = self.unqueued.get().map_or(0, ErrorCounter::dropped_lines);
         unqueued.saturating_add(self.unwritten.load(Ordering::Relaxed))
     }

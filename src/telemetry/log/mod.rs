@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use tracing::{Subscriber, info, warn};
@@ -46,12 +46,21 @@ pub(crate) fn init(config: &LogConfig) -> Result<Log, LogError> {
         .thread_name("log")
         .finish(Lines::new(output.clone(), Arc::clone(&losses)));
     losses.watch(queue.error_counter());
+    // Of two logs, the second finds the process's subscriber taken.
+    let _ = LOSSES.set(Arc::clone(&losses));
 
     let colour = config.file.is_none() && colour(&io::stderr());
     let subscriber = Registry::default().with(filter).with(lines(config.format, colour, queue));
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Taken)?;
     Ok(Log { worker: Some(worker), losses, level: Arc::new(level), output })
 }
+
+/// How many lines of the process's log were lost until now; `None` where it has none.
+pub(crate) fn lines_lost() -> Option<usize> {
+    LOSSES.get().map(|losses| losses.total())
+}
+
+static LOSSES: OnceLock<Arc<Losses>> = OnceLock::new();
 
 /// Says what is wrong with a `log.level`, for a message that already names the key.
 pub(crate) fn check_level(level: &str) -> Result<(), String> {

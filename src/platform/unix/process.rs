@@ -1,0 +1,121 @@
+//! What the system tells of this process.
+
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+
+use super::descriptor_limit;
+use crate::platform::ProcessFigures;
+
+/// What this process takes, as of now.
+pub(crate) fn process_figures() -> ProcessFigures {
+    ProcessFigures {
+        open_descriptors: system::open_descriptors(),
+        most_descriptors: descriptor_limit(),
+        resident: system::resident(),
+        processor_time: processor_time(),
+        started: system::started(),
+    }
+}
+
+fn processor_time() -> Option<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+    let micros = (usage.user_time() + usage.system_time()).num_microseconds();
+    Some(Duration::from_micros(u64::try_from(micros).ok()?))
+}
+
+/// After proc(5).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod system {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+    use std::sync::LazyLock;
+    use std::time::Duration;
+
+    use nix::unistd::{SysconfVar, sysconf};
+
+    /// Linux 6.2 and later tell the number as the size of the folder; before, it is counted. Either way the descriptor that
+    /// reads it is not one of them.
+    pub(super) fn open_descriptors() -> Option<usize> {
+        match fs::metadata("/proc/self/fd").ok()?.size() {
+            0 => fs::read_dir("/proc/self/fd").ok()?.count().checked_sub(1),
+            told => usize::try_from(told).ok(),
+        }
+    }
+
+    pub(super) fn resident() -> Option<u64> {
+        let pages: u64 = fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
+        pages.checked_mul(configured(SysconfVar::PAGE_SIZE)?)
+    }
+
+    /// Since 1970.
+    pub(super) fn started() -> Option<Duration> {
+        static STARTED: LazyLock<Option<Duration>> = LazyLock::new(read_start);
+        *STARTED
+    }
+
+    fn read_start() -> Option<Duration> {
+        let booted = fs::read_to_string("/proc/stat").ok()?;
+        let booted = booted.lines().find_map(|line| line.strip_prefix("btime "))?.parse().ok()?;
+        // The name of the program, the second field, may have anything in it but ends with the last parenthesis. The start is
+        // the 22nd.
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        let ticks: f64 = stat.rsplit_once(") ")?.1.split(' ').nth(22 - 3)?.parse().ok()?;
+        #[expect(clippy::cast_precision_loss, reason = "there are a hundred a second")]
+        let ticks_per_second = configured(SysconfVar::CLK_TCK)? as f64;
+        Some(Duration::from_secs(booted) + Duration::from_secs_f64(ticks / ticks_per_second))
+    }
+
+    fn configured(value: SysconfVar) -> Option<u64> {
+        u64::try_from(sysconf(value).ok()??).ok()
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod system {
+    use std::time::Duration;
+
+    pub(super) fn open_descriptors() -> Option<usize> {
+        None
+    }
+
+    pub(super) fn resident() -> Option<u64> {
+        None
+    }
+
+    pub(super) fn started() -> Option<Duration> {
+        None
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::File;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn descriptors_are_counted() {
+        // Other tests of this process open and close some meanwhile, but not so many.
+        let before = process_figures().open_descriptors.unwrap();
+        let files: Vec<_> = (0..200).map(|_| File::open("/dev/null").unwrap()).collect();
+        let open = process_figures().open_descriptors.unwrap();
+        assert!(open >= before + 100, "{before}, then {open}");
+        drop(files);
+    }
+
+    #[test]
+    fn memory_and_times_are_those_of_a_process_that_runs() {
+        let figures = process_figures();
+        let resident = figures.resident.unwrap();
+        assert!((100_000..100_000_000_000).contains(&resident), "{resident}");
+        assert!(figures.processor_time.is_some_and(|time| time > Duration::ZERO));
+        let started = SystemTime::UNIX_EPOCH + figures.started.unwrap();
+        // The time of the boot is told in whole seconds.
+        let age = (SystemTime::now() + Duration::from_secs(2)).duration_since(started).unwrap();
+        assert!(age < Duration::from_secs(3600), "{age:?}");
+        assert_eq!(process_figures().started, figures.started);
+    }
+}
