@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::problem::Problem;
 use super::token::Token;
@@ -50,8 +50,7 @@ impl Policy {
     pub(super) fn check(&self, request: &Parts) -> Result<(), Refusal> {
         let host = self.host(request)?;
         check_origin(&request.headers, host)?;
-        self.check_token(request)?;
-        check_change(request)
+        self.check_token(request)
     }
 
     /// Whether a path needs a token.
@@ -131,7 +130,7 @@ impl Refusal {
 }
 
 /// The value of a header that stands there once.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h axum::http::HeaderValue> {
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
 }
@@ -154,22 +153,21 @@ fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
 }
 
 /// What is not asked for, but told, is JSON: a form, or a script without asking first, sends other types.
-fn check_change(request: &Parts) -> Result<(), Refusal> {
-    if matches!(request.method, Method::GET | Method::HEAD) {
-        return Ok(());
-    }
-    let json = only(&request.headers, &header::CONTENT_TYPE).is_some_and(|content| {
+///
+/// # Errors
+///
+/// It is of another type, or says none.
+pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let json = only(headers, &header::CONTENT_TYPE).is_some_and(|content| {
         let content = content.as_bytes();
         let essence = content.split(|byte| *byte == b';').next().unwrap_or_default();
         essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
     });
-    if json || request.method != Method::POST {
-        // Other methods are not allowed, whatever their type.
+    if json {
         return Ok(());
     }
-    let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be JSON")
-        .help("send `Content-Type: application/json`, and {} where there is nothing to say");
-    Err(Refusal { problem, reason: "not JSON", challenge: false })
+    let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be JSON");
+    Err(problem.help("send `Content-Type: application/json`, and {} where there is nothing to say"))
 }
 
 #[cfg(test)]
@@ -287,23 +285,26 @@ mod tests {
 
     #[test]
     fn what_changes_something_is_json() {
-        let policy = policy(false, &[]);
-        let host = ("host", "localhost");
-        for (content, refused) in [
-            ("application/json", None),
-            ("Application/JSON; charset=utf-8", None),
-            ("text/plain", Some("not JSON")),
-            ("application/x-www-form-urlencoded", Some("not JSON")),
-            ("multipart/form-data; boundary=application/json", Some("not JSON")),
-            ("application/jsonp", Some("not JSON")),
-            ("", Some("not JSON")),
-        ] {
-            assert_eq!(
-                said(&policy, "POST", "/v1/drain", &[host, ("content-type", content)]),
-                refused,
-                "{content}"
-            );
+        let type_of = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::CONTENT_TYPE, HeaderValue::from_static(value));
+            }
+            check_type(&headers).is_ok()
+        };
+        for json in ["application/json", "Application/JSON; charset=utf-8"] {
+            assert!(type_of(&[json]), "{json}");
+            assert!(!type_of(&[json, json]), "{json} twice");
         }
-        assert_eq!(said(&policy, "POST", "/v1/drain", &[host]), Some("not JSON"));
+        for other in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=application/json",
+            "application/jsonp",
+            "",
+        ] {
+            assert!(!type_of(&[other]), "{other}");
+        }
+        assert!(!type_of(&[]));
     }
 }

@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::handler::Handler;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -16,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::auth::Policy;
+use super::auth::{self, Policy};
 use super::problem::Problem;
 use super::program::Context;
 
@@ -79,7 +80,12 @@ impl Api {
     {
         let (filter, method) =
             if method == Method::POST { (MethodFilter::POST, "post") } else { (MethodFilter::GET, "get") };
-        self.router = std::mem::take(&mut self.router).route(path, on(filter, handler));
+        let mut route = on(filter, handler);
+        if method == "post" {
+            // For each of them, whatever its handler reads.
+            route = route.route_layer(from_fn(only_json));
+        }
+        self.router = std::mem::take(&mut self.router).route(path, route);
         let verb = Verb { api: self, path, method };
         let failed = verb.api.content::<Problem>(Problem::CONTENT_TYPE);
         let parameters: Vec<Value> = names_in(path).map(path_parameter).collect();
@@ -139,6 +145,13 @@ impl Api {
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has no such method")
                     .help("ask with GET, tell with POST")
             })
+    }
+}
+
+async fn only_json(request: Request, next: Next) -> Response {
+    match auth::check_type(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
 }
 

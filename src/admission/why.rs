@@ -63,6 +63,7 @@ pub(crate) enum Stand {
 
 /// What would happen to a client of one listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Admission")]
 pub(crate) struct Answer {
     /// The listener.
     pub(crate) listener: String,

@@ -232,10 +232,15 @@ impl Shared {
         self.undecoded.store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
+    /// Bytes that were read, and not decoded when the handler last asked for more.
+    pub(super) fn undecoded(&self) -> u32 {
+        self.undecoded.load(Ordering::Relaxed)
+    }
+
     /// What it holds in memory.
     pub(crate) fn buffered(&self) -> Buffered {
         let output = self.lock().output.len() as u64;
-        Buffered { input: self.undecoded.load(Ordering::Relaxed).into(), output }
+        Buffered { input: self.undecoded().into(), output }
     }
 
     pub(super) fn is_draining(&self) -> bool {

@@ -25,6 +25,8 @@ pub struct ConnectionStatus {
     pub frames_in: u64,
     /// Frames that were sent, written or not.
     pub frames_out: u64,
+    /// Bytes that were read and make no complete frame, or wait for the handler to ask for it.
+    pub input: usize,
     /// Bytes that were sent and wait for the client to take them.
     pub output: usize,
 }
@@ -75,6 +77,7 @@ impl fmt::Display for ConnectionState {
 
 impl Shared {
     pub(super) fn status(&self) -> ConnectionStatus {
+        let input = usize::try_from(self.undecoded()).unwrap_or(usize::MAX);
         let core = self.lock();
         ConnectionStatus {
             info: self.info.clone(),
@@ -84,6 +87,7 @@ impl Shared {
             bytes_out: core.bytes_out,
             frames_in: self.frames_in(),
             frames_out: core.frames_out,
+            input,
             output: core.output.len(),
         }
     }

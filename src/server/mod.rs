@@ -32,6 +32,8 @@ use crate::admission::Gate;
 use crate::connection::{Connections, Registry};
 use crate::listener::{Heartbeat, ListenAddress, Queue};
 use crate::telemetry::metrics::{ListenerMetrics, exposition};
+#[cfg(feature = "admin")]
+use crate::telemetry::remembered::{Gone, Remembered};
 
 #[cfg(feature = "cli")]
 pub(crate) use self::bind::Bound;
@@ -65,6 +67,8 @@ struct Running {
     runtime: Handle,
     #[cfg(feature = "admin")]
     admin_address: Option<ListenAddress>,
+    #[cfg(feature = "admin")]
+    remembered: Option<Arc<Remembered>>,
 }
 
 struct RunningListener {
@@ -136,6 +140,12 @@ impl Server {
     /// ```
     pub fn connections(&self) -> Connections {
         Connections::new(Arc::clone(&self.0.registry), Arc::clone(&self.0.connections))
+    }
+
+    /// The latest connections that have ended, the last one first.
+    #[cfg(feature = "admin")]
+    pub(crate) fn remembered(&self, most: usize, wanted: impl Fn(&Gone) -> bool) -> Vec<Arc<Gone>> {
+        self.0.remembered.as_ref().map_or_else(Vec::new, |remembered| remembered.latest(most, wanted))
     }
 
     /// Whether new clients are welcome: from `start` until a shutdown is asked for, the lame-duck time excluded.

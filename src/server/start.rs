@@ -28,6 +28,8 @@ use crate::listener::{
 use crate::platform;
 use crate::telemetry::Sampler;
 use crate::telemetry::metrics::ListenerMetrics;
+#[cfg(feature = "admin")]
+use crate::telemetry::remembered::Remembered;
 
 /// Descriptors that `max_connections = "auto"` leaves for everything that is not a connection: the standard streams, the
 /// runtime's own, files and pipes of handlers.
@@ -135,6 +137,9 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
     let spare = Arc::new(Spare::new());
     let stop = CancellationToken::new();
     let accept_loops = TaskTracker::new();
+    #[cfg(feature = "admin")]
+    let remembered =
+        config.admin.as_ref().and_then(|admin| admin.remember).map(Remembered::new).map(Arc::new);
     let mut only = once.then(FirstOf::default);
     let mut listeners = Vec::with_capacity(open.len());
     for OpenListener { ready, sockets } in open {
@@ -147,6 +152,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             timeouts: ready.timeouts,
             drain_timeout: config.server.drain_timeout,
             metrics: Arc::clone(&metrics),
+            #[cfg(feature = "admin")]
+            remembered: remembered.clone(),
             access: config.log.access,
             failures: Sampler::new(),
             layers: Vec::new(),
@@ -201,6 +208,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
         runtime: Handle::current(),
         #[cfg(feature = "admin")]
         admin_address: None,
+        #[cfg(feature = "admin")]
+        remembered,
     }
 }
 

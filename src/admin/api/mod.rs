@@ -1,10 +1,13 @@
 //! The verbs, one file a resource.
 
 mod config;
+mod connections;
 mod drain;
+mod ended;
 mod health;
 mod listeners;
 mod log;
+mod metrics;
 mod status;
 mod why;
 
@@ -29,8 +32,11 @@ pub(super) fn router(context: Shared, policy: &Policy) -> Router {
 fn document(policy: &Policy) -> Router<Shared> {
     let mut api = Api::new();
     health::add(&mut api);
+    metrics::add(&mut api);
     status::add(&mut api);
     listeners::add(&mut api);
+    connections::add(&mut api);
+    ended::add(&mut api);
     config::add(&mut api);
     log::add(&mut api);
     why::add(&mut api);
@@ -57,6 +63,15 @@ fn seconds(duration: Duration) -> f64 {
 /// What was done, and who did it, stands in the log.
 fn done(visitor: &Visitor, verb: &str, what: &str) {
     info!(target: "terima::admin", by = %visitor.peer, verb, what, "told through the admin interface");
+}
+
+/// How many are wanted.
+fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+    const MOST: usize = 1000;
+    match asked.unwrap_or(100) {
+        limit @ 1..=MOST => Ok(limit),
+        _ => Err(Problem::bad(format!("`limit` is 1 to {MOST}"))),
+    }
 }
 
 fn no_listener(name: &str) -> Problem {

@@ -158,6 +158,8 @@ impl Setup {
             timeouts: self.timeouts,
             drain_timeout: self.drain_timeout,
             metrics: Arc::new(ListenerMetrics::new()),
+            #[cfg(feature = "admin")]
+            remembered: None,
             access: true,
             layers: mem::take(&mut self.layers),
         };

@@ -94,6 +94,8 @@ impl Setup {
             timeouts: Timeouts::default(),
             drain_timeout: None,
             metrics: Arc::new(ListenerMetrics::new()),
+            #[cfg(feature = "admin")]
+            remembered: None,
             access: false,
             failures: Sampler::new(),
             layers: Vec::new(),
