@@ -29,7 +29,5 @@ pub use self::bind::AdminError;
 pub(crate) use self::bind::{Bound, Loaded, Open};
 pub(crate) use self::program::{Elsewhere, LogLevel, Program};
 #[cfg(feature = "cli")]
-pub(crate) use self::serve::Admin;
-#[cfg(feature = "cli")]
 pub(crate) use self::token::Token;
 pub use self::token::TokenError;

@@ -117,21 +117,6 @@ impl Whom {
     }
 }
 
-impl Verdict {
-    /// The word for it.
-    #[cfg(feature = "cli")]
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Admitted => "admitted",
-            Self::Depends => "depends",
-            Self::Waits => "waits",
-            Self::Closed => "closed",
-            Self::Reset => "reset",
-            Self::Unreachable => "unreachable",
-        }
-    }
-}
-
 /// Asks every rule of a listener, until one decides.
 pub(crate) fn why(whom: Whom, facts: &Facts<'_>) -> Answer {
     let full = match facts.when_full {

@@ -10,6 +10,8 @@ use super::registry::Registry;
 use super::send::Origin;
 use super::sender::{Half, Sender};
 use super::shared::Shared;
+#[cfg(feature = "admin")]
+use super::status::Awaits;
 use super::status::ConnectionStatus;
 use super::wakers::{End, Waiting};
 use crate::admission::Gate;
@@ -71,6 +73,12 @@ impl ConnectionHandle {
     /// What it is doing. After its end, what it came to.
     pub fn status(&self) -> ConnectionStatus {
         self.0.status()
+    }
+
+    /// What it waits for, if it is to end.
+    #[cfg(feature = "admin")]
+    pub(crate) fn awaits(&self) -> Awaits {
+        self.0.awaits()
     }
 
     /// Asks it to end, as a stopping server does: idle, it closes at once; busy, its handler gets the frames that had

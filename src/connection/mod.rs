@@ -59,6 +59,8 @@ pub(crate) use self::settings::Settings;
 pub(crate) use self::shared::{Buffered, Shared};
 pub use self::shared_frame::SharedFrame;
 pub use self::split::Receiver;
+#[cfg(feature = "admin")]
+pub(crate) use self::status::Awaits;
 pub use self::status::{ConnectionState, ConnectionStatus};
 pub(crate) use self::task::run;
 use crate::BoxError;

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 #[cfg(test)]
 pub(crate) use system::accept_errors;
+#[cfg(feature = "cli")]
+pub(crate) use system::connect;
 pub(crate) use system::{
     ABSTRACT_SOCKETS, CHANGES_USER, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH, SocketAccess, SocketFile,
     Spare, UNIX_SOCKETS, UnixListener, accept_queue, accept_queue_overflows, claim_address, credentials,

@@ -140,6 +140,12 @@ pub(crate) fn unix_listener(socket: socket2::Socket) -> io::Result<UnixListener>
     UnixListener::from_std(socket.into())
 }
 
+/// Connects to a Unix socket with a file.
+#[cfg(feature = "cli")]
+pub(crate) async fn connect(path: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(path).await
+}
+
 /// Who is at the other end of a Unix socket.
 pub(crate) fn credentials(stream: &UnixStream) -> Option<Credentials> {
     let peer = stream.peer_cred().ok()?;

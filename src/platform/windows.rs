@@ -35,6 +35,8 @@ pub(crate) use self::private_file::{create_private, is_public};
 pub(crate) use self::process::process_figures;
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{has_manager, notify};
+#[cfg(feature = "cli")]
+pub(crate) use self::unix_sockets::connect;
 pub(crate) use self::unix_sockets::{
     SocketAccess, SocketFile, UnixListener, credentials, group_id, unix_listener, user_id,
 };

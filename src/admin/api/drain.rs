@@ -18,6 +18,7 @@ use super::{Nothing, done, seconds};
 use crate::admin::problem::Problem;
 use crate::admin::routes::{Answer, Api, Shared, Told};
 use crate::admin::serve::Visitor;
+use crate::connection::Awaits;
 use crate::server::{Draining, Phase, Server, Shutdown};
 
 pub(super) fn add(api: &mut Api) {
@@ -58,8 +59,41 @@ pub(super) struct Progress {
     left_seconds: Option<f64>,
     /// Connections that are left.
     connections: usize,
+    /// How many of them wait for what.
+    waiting_for: Waiting,
     /// Connections that were cut off, once it is over.
     aborted: usize,
+}
+
+/// What connections that are to end wait for, and how many for each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+struct Waiting {
+    /// Their handler works, or waits for something else than a frame.
+    handler: usize,
+    /// Their handler waits for the rest of a frame.
+    frame: usize,
+    /// The client is to take what was sent.
+    output: usize,
+    /// The client has everything, and is to close.
+    close: usize,
+    /// A layer before the first frame is not done.
+    layer: usize,
+}
+
+impl Waiting {
+    fn of(server: &Server) -> Self {
+        let mut waiting = Self::default();
+        for connection in server.connections().handles() {
+            *match connection.awaits() {
+                Awaits::Handler => &mut waiting.handler,
+                Awaits::Frame => &mut waiting.frame,
+                Awaits::Output => &mut waiting.output,
+                Awaits::Close => &mut waiting.close,
+                Awaits::Layer => &mut waiting.layer,
+            } += 1;
+        }
+        waiting
+    }
 }
 
 impl State {
@@ -91,6 +125,7 @@ impl Progress {
             age_seconds: seconds(age),
             left_seconds: left.map(seconds),
             connections: server.connections().len(),
+            waiting_for: Waiting::of(server),
             aborted,
         })
     }
