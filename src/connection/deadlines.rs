@@ -14,7 +14,7 @@ use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::end::EndReason;
-use super::shared::{Core, Receive, Shared, low_half};
+use super::shared::{Core, Receive, Shared};
 use crate::config::Timeouts;
 
 pin_project! {
@@ -44,9 +44,9 @@ pin_project! {
 }
 
 /// Microseconds since the connection was accepted. Half the size of an `Instant`, of which every connection would hold
-/// six.
+/// seven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Moment(NonZeroU64);
+pub(super) struct Moment(NonZeroU64);
 
 /// What is due.
 pub(super) enum Due {
@@ -92,12 +92,15 @@ impl Deadlines {
         stuck: bool,
     ) -> Poll<Due> {
         let mut now = Now { accepted: shared.accepted, read: None };
-        let nearer = self.as_mut().observe(&mut now, shared.frames_in(), core, stuck);
+        let frames_in = shared.frames_in();
+        let nearer =
+            self.as_mut().observe(&mut now, frames_in, core, stuck) | self.is_nearer(core, shared.accepted);
         if self.watched && !nearer && !self.timer.is_elapsed() {
             // Deadlines that stood already can only have moved away from where the timer is set.
             return Poll::Pending;
         }
-        let Some((at, reason)) = self.nearest(&shared.settings().timeouts, core.raw) else {
+        let all = self.all(&shared.settings().timeouts, core, frames_in);
+        let Some((at, reason)) = all.min_by_key(|(at, _)| *at) else {
             return Poll::Pending;
         };
         ready!(self.as_mut().poll_moment(cx, shared.accepted, at));
@@ -141,7 +144,7 @@ impl Deadlines {
     }
 
     fn poll_moment(self: Pin<&mut Self>, cx: &mut Context<'_>, accepted: Instant, at: Moment) -> Poll<()> {
-        match accepted.checked_add(Duration::from_micros(at.0.get())) {
+        match at.instant(accepted) {
             Some(at) => self.poll_at(cx, at),
             None => Poll::Pending,
         }
@@ -163,13 +166,21 @@ impl Deadlines {
             | mark(this.half_closed, core.eof, wrote, now)
     }
 
-    fn nearest(&self, timeouts: &Timeouts, raw: bool) -> Option<(Moment, EndReason)> {
-        let life = self.life.map(|at| (at, EndReason::Lifetime));
-        if raw {
-            // A raw stream is its handler's business; only how long it may live is not.
-            return life;
-        }
-        [
+    /// Whether the handler wants its frame before the timer is due.
+    fn is_nearer(&self, core: &Core, accepted: Instant) -> bool {
+        core.frame_by
+            .and_then(|by| by.instant(accepted))
+            .is_some_and(|by| !self.watched || by < self.timer.deadline())
+    }
+
+    /// What is due, and when, unless something happens before.
+    fn all(
+        &self,
+        timeouts: &Timeouts,
+        core: &Core,
+        frames_in: u64,
+    ) -> impl Iterator<Item = (Moment, EndReason)> {
+        let on_wire = [
             (Some(self.active), timeouts.idle, EndReason::Idle),
             (self.first, timeouts.first_frame, EndReason::FirstFrameTimeout),
             (self.partial, timeouts.frame, EndReason::FrameTimeout),
@@ -178,13 +189,46 @@ impl Deadlines {
         ]
         .into_iter()
         .filter_map(|(since, limit, reason)| Some((since?.after(limit)?, reason)))
-        .chain(life)
-        .min_by_key(|(at, _)| *at)
+        .chain(wanted(core, frames_in));
+        // A raw stream is its handler's business; only how long it may live is not.
+        let raw = core.raw;
+        on_wire.filter(move |_| !raw).chain(self.life.map(|at| (at, EndReason::Lifetime)))
     }
+
+    /// Tells who has asked.
+    #[cfg(feature = "admin")]
+    pub(super) fn tell(&self, shared: &Shared, core: &Core) {
+        let now = Instant::now();
+        let left = |(at, reason): (Moment, _)| {
+            let left = at.instant(shared.accepted)?.saturating_duration_since(now);
+            Some((reason, left))
+        };
+        let all = self.all(&shared.settings().timeouts, core, shared.frames_in());
+        let mut due: Vec<_> = all.filter_map(left).collect();
+        due.sort_by_key(|(_, left)| *left);
+        shared.settings().questions.answer(shared.info.id(), due);
+    }
+}
+
+/// By when the frame has to be there that the handler waits for, if it said so.
+fn wanted(core: &Core, frames_in: u64) -> Option<(Moment, EndReason)> {
+    let by = core.frame_by.filter(|_| core.receive != Receive::Busy)?;
+    let first = frames_in == 0;
+    Some((by, if first { EndReason::FirstFrameTimeout } else { EndReason::FrameTimeout }))
 }
 
 impl Moment {
     const ZERO: Self = Self(NonZeroU64::MIN);
+
+    /// Not before `at`; `None` if that is too far away to be said.
+    pub(super) fn at(at: Instant, accepted: Instant) -> Option<Self> {
+        let micros = u64::try_from(at.saturating_duration_since(accepted).as_nanos().div_ceil(1_000)).ok()?;
+        Some(NonZeroU64::new(micros).map_or(Self::ZERO, Self))
+    }
+
+    fn instant(self, accepted: Instant) -> Option<Instant> {
+        accepted.checked_add(Duration::from_micros(self.0.get()))
+    }
 
     /// `None` where the limit is off, or too far away to be said.
     fn after(self, limit: Option<Duration>) -> Option<Self> {
@@ -212,4 +256,9 @@ fn mark(since: &mut Option<Moment>, holds: bool, anew: bool, now: &mut Now) -> b
         *since = Some(now.get());
     }
     begins
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "wanted: only a change matters")]
+fn low_half(count: u64) -> u32 {
+    count as u32
 }

@@ -54,7 +54,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason, in the order in which they are declared.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::ClientClosed,
         Self::ClientReset,
         Self::ClientTruncated,
@@ -73,6 +73,7 @@ impl EndReason {
         Self::EstablishFailed,
         Self::Drained,
         Self::DrainAborted,
+        Self::EndedByAdmin,
     ];
 
     /// The word, in snake case: `client_closed`, `idle`, …

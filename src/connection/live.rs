@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use super::end::EndReason;
 use super::info::Info;
+#[cfg(feature = "admin")]
+use super::questions::Due;
 use super::registry::Registry;
 use super::send::Origin;
 use super::sender::{Half, Sender};
@@ -79,6 +81,24 @@ impl ConnectionHandle {
     #[cfg(feature = "admin")]
     pub(crate) fn awaits(&self) -> Awaits {
         self.0.awaits()
+    }
+
+    /// For what it ends, and in how long, unless something happens before; the nearest first. Its task says so, when it is
+    /// polled next: that may be never, if its worker is blocked. `None` where it closes already.
+    ///
+    /// Cancel safe.
+    #[cfg(feature = "admin")]
+    pub(crate) async fn due(&self) -> Option<Due> {
+        let asked = self.0.settings().questions.ask(self.info().id());
+        {
+            let mut core = self.0.lock();
+            if core.returned || core.over {
+                return None;
+            }
+            core.asked = true;
+            core.wakers.wake_task();
+        }
+        asked.await.ok()
     }
 
     /// Asks it to end, as a stopping server does: idle, it closes at once; busy, its handler gets the frames that had

@@ -18,6 +18,8 @@ mod error;
 mod info;
 mod live;
 mod output;
+#[cfg(feature = "admin")]
+mod questions;
 mod raw;
 mod receive;
 mod registry;
@@ -38,9 +40,11 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
+use tokio::time::Instant;
 use tokio_util::codec::Encoder;
 
 pub use self::drain::Drain;
@@ -49,8 +53,10 @@ pub(crate) use self::end::Ended;
 pub use self::error::ConnectionError;
 pub use self::info::Info;
 pub use self::live::{ConnectionHandle, Connections};
+#[cfg(feature = "admin")]
+pub(crate) use self::questions::Questions;
 pub use self::raw::RawStream;
-use self::receive::{Receiving, Recv};
+use self::receive::{Receiving, Recv, RecvBy};
 pub(crate) use self::registry::{Admitted, Registry};
 use self::send::Origin;
 pub use self::send::TrySendError;
@@ -109,6 +115,53 @@ impl<C: Codec> Connection<C> {
         Recv::new(&mut self.receiving, &mut self.codec)
     }
 
+    /// Receives the next frame, which has to be there within `limit` from this call: otherwise the connection ends, as
+    /// `first_frame_timeout` where none has come yet, else as `frame_timeout`.
+    ///
+    /// The deadlines of the file hold beside it, so it can only be tighter. Cancel safe, as [`recv`](Self::recv); but a call
+    /// that is made anew, as in a `select!` loop, counts anew: there use [`recv_by`](Self::recv_by).
+    ///
+    /// # Errors
+    ///
+    /// As `recv`; that the time is over is [`Ended`](ConnectionError::Ended).
+    pub fn recv_within(
+        &mut self,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Option<C::Item>, ConnectionError>> + Send {
+        RecvBy::new(&mut self.receiving, &mut self.codec, Instant::now().checked_add(limit))
+    }
+
+    /// Receives the next frame, which has to be there by `deadline`, as [`recv_within`](Self::recv_within). A frame that has
+    /// arrived when this is called is not late.
+    ///
+    /// Cancel safe, as [`recv`](Self::recv): the deadline stands, however often the call is made anew.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use terima::{Connection, Framing, HandlerError};
+    /// # use tokio::time::{Instant, interval};
+    /// # async fn handle(mut conn: Connection<Framing>) -> Result<(), HandlerError> {
+    /// let login = Instant::now() + Duration::from_secs(20);
+    /// let mut beats = interval(Duration::from_secs(5));
+    /// let name = loop {
+    ///     tokio::select! {
+    ///         name = conn.recv_by(login) => break name?,
+    ///         _ = beats.tick() => conn.send("who are you?").await?,
+    ///     }
+    /// };
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As `recv_within`.
+    pub fn recv_by(
+        &mut self,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Option<C::Item>, ConnectionError>> + Send {
+        RecvBy::new(&mut self.receiving, &mut self.codec, Some(deadline))
+    }
+
     /// Sends a frame. It is gathered, and written as soon as the handler is pending.
     ///
     /// Waits only while `limits.flush_at` bytes or more are gathered: that is the client's pace. A frame of any size is
@@ -147,9 +200,34 @@ impl<C: Codec> Connection<C> {
     }
 
     /// Goes on with another codec, which sees first what the old one has not decoded yet.
-    pub fn with_codec<D: Codec>(mut self, codec: D) -> Connection<D> {
+    ///
+    /// For protocols that are upgraded in mid-connection. What was sent before is written as the old codec encoded it. A
+    /// client that does not wait for the answer to its upgrade loses nothing, as frames are never decoded ahead:
+    ///
+    /// ```no_run
+    /// # use terima::{Connection, Framing, HandlerError};
+    /// # use tokio_util::codec::LengthDelimitedCodec;
+    /// # async fn handle(mut conn: Connection<Framing>) -> Result<(), HandlerError> {
+    /// if conn.recv().await?.is_some_and(|line| line == "BINARY") {
+    ///     conn.send("OK").await?; // the last line
+    ///     let mut conn = conn.with_codec(LengthDelimitedCodec::new());
+    ///     while let Some(frame) = conn.recv().await? {
+    ///         conn.send(frame.freeze()).await?;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A [`Sender`] from [`ConnectionHandle::sender`], which knows nothing of the new codec, is closed.
+    pub fn with_codec<D: Codec>(self, codec: D) -> Connection<D> {
+        self.map_codec(|_| codec)
+    }
+
+    /// Goes on with a codec that is made of the one so far, as [`with_codec`](Self::with_codec): with other limits after a
+    /// login, say, or with what the old one has learnt of the client.
+    pub fn map_codec<D: Codec>(mut self, map: impl FnOnce(C) -> D) -> Connection<D> {
         self.receiving.codec_changed();
-        Connection { receiving: self.receiving, codec }
+        Connection { receiving: self.receiving, codec: map(self.codec) }
     }
 
     /// Splits the connection into an end that receives and one, which can be cloned, that sends.

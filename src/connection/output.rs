@@ -54,10 +54,9 @@ impl Output {
     }
 
     /// What counts against the limits: the bytes that wait, and what keeping them in pieces takes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn load(&self) -> usize {
-        let pieces = self.pieces.as_ref().map_or(0, |pieces| pieces.bytes + PIECE * pieces.queue.len());
-        self.gathered.len() + pieces
+        self.gathered.len() + self.pieces.as_deref().map_or(0, Pieces::load)
     }
 
     /// Encodes a frame behind what waits.
@@ -65,7 +64,7 @@ impl Output {
     /// # Errors
     ///
     /// The codec's; then nothing of the frame was added.
-    #[inline]
+    #[inline(always)]
     pub(super) fn encode<C: Encoder<F>, F>(&mut self, codec: &mut C, frame: F) -> Result<(), C::Error> {
         buffer::lend(&mut self.gathered);
         let mut whole = Whole { length: self.gathered.len(), gathered: &mut self.gathered };
@@ -152,6 +151,11 @@ impl Output {
 }
 
 impl Pieces {
+    #[cold]
+    fn load(&self) -> usize {
+        self.bytes + PIECE * self.queue.len()
+    }
+
     fn push(&mut self, piece: Bytes) {
         self.bytes += piece.len();
         self.queue.push_back(piece);

@@ -8,9 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use tokio::task::coop;
+use tokio::time::Instant;
 use tokio_util::codec::Decoder;
 
 use super::buffer;
+use super::deadlines::Moment;
 use super::end::EndReason;
 use super::error::ConnectionError;
 use super::settings::Settings;
@@ -301,6 +303,36 @@ impl<C> Drop for Recv<'_, C> {
         if self.waiting {
             self.receiving.shared.lock().receiving();
         }
+    }
+}
+
+/// The future of `recv_by`: a `recv` whose frame has to be there by a certain time.
+pub(super) struct RecvBy<'a, C> {
+    recv: Recv<'a, C>,
+    /// `None` where that is too far away to be said.
+    by: Option<Moment>,
+}
+
+impl<'a, C> RecvBy<'a, C> {
+    pub(super) fn new(receiving: &'a mut Receiving, codec: C, by: Option<Instant>) -> Self {
+        let by = by.and_then(|by| Moment::at(by, receiving.shared.accepted));
+        Self { recv: Recv::new(receiving, codec), by }
+    }
+}
+
+impl<C: WithCodec + Unpin> Future for RecvBy<'_, C> {
+    type Output = Result<Option<<C::Codec as Decoder>::Item>, ConnectionError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { recv, by } = self.get_mut();
+        // First: a frame that is there is not late.
+        let poll = Pin::new(&mut *recv).poll(cx);
+        if poll.is_pending()
+            && let Some(by) = *by
+        {
+            recv.receiving.shared.lock().expect_frame_by(by, cx.waker());
+        }
+        poll
     }
 }
 

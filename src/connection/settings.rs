@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "admin")]
+use super::questions::Questions;
 use crate::config::{Limits, Timeouts};
 use crate::establish::Layer;
 use crate::handler::Serve;
@@ -23,6 +25,9 @@ pub(crate) struct Settings {
     pub(crate) drain_timeout: Option<Duration>,
     /// The listener's counters: one and the same for as long as there is a listener of that name.
     pub(crate) metrics: Arc<ListenerMetrics>,
+    /// What its connections are asked.
+    #[cfg(feature = "admin")]
+    pub(crate) questions: Questions,
     /// Where it is noted how connections ended, if anybody may ask for it.
     #[cfg(feature = "admin")]
     pub(crate) remembered: Option<Arc<Remembered>>,

@@ -16,6 +16,7 @@ use tokio::io::AsyncWrite;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::deadlines::Moment;
 use super::end::{EndReason, Ended};
 use super::error::ConnectionError;
 use super::info::Info;
@@ -89,6 +90,11 @@ pub(super) struct Core {
     /// Why a drain has begun: `drained`, or `lifetime` for this connection alone.
     pub(super) drain: Option<EndReason>,
     pub(super) receive: Receive,
+    /// By when the frame that is waited for has to be there, where the handler said so.
+    pub(super) frame_by: Option<Moment>,
+    /// Somebody wants to know the deadlines, which the task has.
+    #[cfg(feature = "admin")]
+    pub(super) asked: bool,
     /// The end of the client's input was read.
     pub(super) eof: bool,
     /// The handler was polled for the first time.
@@ -151,6 +157,9 @@ impl Shared {
                 aborted: None,
                 drain: None,
                 receive: Receive::Busy,
+                frame_by: None,
+                #[cfg(feature = "admin")]
+                asked: false,
                 eof: false,
                 started: false,
                 returned: false,
@@ -367,9 +376,17 @@ impl Core {
         }
     }
 
+    /// Notes by when the frame has to be there that the receiving end waits for. Until it stops waiting: whoever polls it
+    /// again says so again.
+    pub(super) fn expect_frame_by(&mut self, by: Moment, waker: &Waker) {
+        self.frame_by = Some(by);
+        self.wakers.wake_task_from(waker);
+    }
+
     /// The receiving end does not wait any more.
     pub(super) fn receiving(&mut self) {
         self.receive = Receive::Busy;
+        self.frame_by = None;
         self.wakers.forget_all(End::Receiving);
     }
 

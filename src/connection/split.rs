@@ -4,13 +4,15 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
+use tokio::time::Instant;
 
 use super::drain::Drain;
 use super::error::ConnectionError;
 use super::info::Info;
-use super::receive::{Receiving, Recv, WithCodec};
+use super::receive::{Receiving, Recv, RecvBy, WithCodec};
 use super::send::Origin;
 use super::sender::{Half, Sender};
 use crate::codec::Codec;
@@ -36,6 +38,32 @@ impl<C: Codec> Receiver<C> {
     /// As `Connection::recv`.
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<C::Item>, ConnectionError>> + Send {
         Recv::new(&mut self.receiving, &*self.half)
+    }
+
+    /// Receives the next frame within a time of its own, as
+    /// [`Connection::recv_within`](super::Connection::recv_within). Cancel safe, but a call that is made anew counts anew.
+    ///
+    /// # Errors
+    ///
+    /// As `Connection::recv_within`.
+    pub fn recv_within(
+        &mut self,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Option<C::Item>, ConnectionError>> + Send {
+        RecvBy::new(&mut self.receiving, &*self.half, Instant::now().checked_add(limit))
+    }
+
+    /// Receives the next frame by a deadline of its own, as [`Connection::recv_by`](super::Connection::recv_by). Cancel
+    /// safe: the deadline stands, however often the call is made anew.
+    ///
+    /// # Errors
+    ///
+    /// As `Connection::recv_by`.
+    pub fn recv_by(
+        &mut self,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Option<C::Item>, ConnectionError>> + Send {
+        RecvBy::new(&mut self.receiving, &*self.half, Some(deadline))
     }
 
     /// Who is at the other end, and which listener accepted the connection.

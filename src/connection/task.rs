@@ -2,6 +2,8 @@
 
 use std::future::poll_fn;
 use std::io;
+#[cfg(feature = "admin")]
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -203,7 +205,12 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
             // Not without a look at the deadlines: a handler and a client that keep up with each other are never pending.
             cx.waker().wake_by_ref();
         }
-        match self.deadlines.as_mut().poll(cx, self.shared, core, stuck) {
+        let due = self.deadlines.as_mut().poll(cx, self.shared, core, stuck);
+        #[cfg(feature = "admin")]
+        if mem::take(&mut core.asked) {
+            self.deadlines.tell(self.shared, core);
+        }
+        match due {
             Poll::Pending => Next::Wait,
             Poll::Ready(Due::Drain) => Next::Drain,
             Poll::Ready(Due::End(reason)) => {

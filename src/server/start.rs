@@ -21,6 +21,8 @@ use crate::admission::{Admission, Gate};
 #[cfg(feature = "admin")]
 use crate::config::meant::AdminConfig;
 use crate::config::{Config, MaxConnections};
+#[cfg(feature = "admin")]
+use crate::connection::Questions;
 use crate::connection::{Registry, Settings};
 use crate::listener::{
     Heartbeat, ListenAddress, Listener, Listening, Queue, Socket, Spare, TcpSocket, UnixSocket,
@@ -152,6 +154,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             timeouts: ready.timeouts,
             drain_timeout: config.server.drain_timeout,
             metrics: Arc::clone(&metrics),
+            #[cfg(feature = "admin")]
+            questions: Questions::default(),
             #[cfg(feature = "admin")]
             remembered: remembered.clone(),
             access: config.log.access,

@@ -16,7 +16,7 @@ use crate::admin::program::Context;
 use crate::admin::routes::{Answer, Api, Asked, Named, Shared, Told};
 use crate::admin::serve::Visitor;
 use crate::admission::why::Whom;
-use crate::{Address, ConnectionHandle, ConnectionStatus};
+use crate::{Address, ConnectionHandle, ConnectionStatus, EndReason};
 
 pub(super) fn add(api: &mut Api) {
     const GONE: &str = "There is no such connection any more, or never was.";
@@ -25,7 +25,7 @@ pub(super) fn add(api: &mut Api) {
         .answers::<Page>("A page of them.")
         .fails(StatusCode::BAD_REQUEST, "What is asked makes no sense.");
     api.get("/v1/connections/{id}", "connection", "One connection", one)
-        .answers::<Connection>("It.")
+        .answers::<Detail>("It, with its buffers and its deadlines.")
         .fails(StatusCode::NOT_FOUND, GONE);
     api.post(
         "/v1/connections/{id}/end",
@@ -146,6 +146,39 @@ struct Connection {
     output: u64,
 }
 
+/// A connection, with all that is known of it.
+#[derive(Serialize, JsonSchema)]
+struct Detail {
+    connection: Connection,
+    buffers: Buffers,
+    /// For what it ends unless something happens before, the nearest first; null if its task does not say, as it is never
+    /// polled or the connection closes already.
+    deadlines: Option<Vec<Deadline>>,
+}
+
+/// What a connection holds in memory, and how much that may be.
+#[derive(Serialize, JsonSchema)]
+struct Buffers {
+    /// Bytes that have come and make no frame yet.
+    input: u64,
+    /// `limits.input`.
+    input_limit: u64,
+    /// Bytes that wait for the client to take them.
+    output: u64,
+    /// `limits.output`.
+    output_limit: u64,
+    /// `limits.flush_at`.
+    flush_at: u64,
+}
+
+/// A deadline of a connection.
+#[derive(Serialize, JsonSchema)]
+struct Deadline {
+    /// Why it would end.
+    reason: &'static str,
+    left_seconds: f64,
+}
+
 /// A connection that was told to end.
 #[derive(Serialize, JsonSchema)]
 struct Ending {
@@ -154,7 +187,7 @@ struct Ending {
     ended: Option<&'static str>,
 }
 
-/// So long is the end of a connection waited for.
+/// So long is the end of a connection, or the answer of its task, waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a connection is known by before it is asked.
@@ -198,8 +231,22 @@ async fn list(
     Ok(Answer(Page { connections, matching, next }))
 }
 
-async fn one(State(context): State<Shared>, Named(id): Named<u64>) -> Result<Answer<Connection>, Problem> {
-    Ok(Answer(Connection::of(find(&context, id)?.status())))
+async fn one(State(context): State<Shared>, Named(id): Named<u64>) -> Result<Answer<Detail>, Problem> {
+    let handle = find(&context, id)?;
+    let limits = &handle.info().settings().limits;
+    let connection = Connection::of(handle.status());
+    let buffers = Buffers {
+        input: connection.input,
+        input_limit: limits.input as u64,
+        output: connection.output,
+        output_limit: limits.output as u64,
+        flush_at: limits.flush_at as u64,
+    };
+    let deadline =
+        |(reason, left): (EndReason, _)| Deadline { reason: reason.as_str(), left_seconds: seconds(left) };
+    let due = timeout(PATIENCE, handle.due()).await.ok().flatten();
+    let deadlines = due.map(|due| due.into_iter().map(deadline).collect());
+    Ok(Answer(Detail { connection, buffers, deadlines }))
 }
 
 async fn end(

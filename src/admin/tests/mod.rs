@@ -1,1 +1,1 @@
-//! x
+//! The interface as its clients see it, over sockets.

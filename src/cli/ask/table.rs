@@ -45,6 +45,6 @@ mod tests {
         let mut table = Table::new(["A", "LONG", "C"]);
         table.row(["wide".to_owned(), "x".to_owned(), String::new()]);
         table.row(["ü".to_owned(), "\u{1b}[2J".to_owned(), "c".to_owned()]);
-        assert_eq!(table.text(), "A     LONG        C\nwide  x\nü     \\u{1b}[2J  c\n");
+        assert_eq!(table.text(), "A     LONG       C\nwide  x\nü     \\u{1b}[2J  c\n");
     }
 }

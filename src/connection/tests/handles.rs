@@ -81,6 +81,24 @@ async fn another_codec_goes_on_where_the_first_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_codec_is_made_of_the_one_before() {
+    let short = || LinesCodec::new_with_max_length(8);
+    let (mut client, served) = Setup::new().serve(short(), |mut conn: Connection<LinesCodec>| async move {
+        assert_eq!(conn.recv().await?.unwrap(), "login");
+        let mut conn = conn.map_codec(|codec| LinesCodec::new_with_max_length(10 * codec.max_length()));
+        assert_eq!(conn.recv().await?.unwrap(), "longer than eight");
+        assert_eq!(conn.recv().await?.unwrap(), "and another one");
+        conn.send("done").await?;
+        Ok(())
+    });
+    // In one piece: what is behind the login is decoded by the second codec alone.
+    write(&mut client, "login\nlonger than eight\nand another one\n").await;
+    expect(&mut client, "done\n").await;
+    drop(client);
+    assert_eq!(served.word().await, "handler_done");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_outlives_the_handler_is_closed() {
     let (out, kept) = oneshot::channel();
     let out = Mutex::new(Some(out));

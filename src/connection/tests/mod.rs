@@ -1,6 +1,7 @@
 //! A connection over memory, under a paused clock: what its client sees, and the word for its end.
 
 mod deadlines;
+mod deadlines_own;
 mod deadlines_stuck;
 mod drain;
 mod endings;
@@ -158,6 +159,8 @@ impl Setup {
             timeouts: self.timeouts,
             drain_timeout: self.drain_timeout,
             metrics: Arc::new(ListenerMetrics::new()),
+            #[cfg(feature = "admin")]
+            questions: Questions::default(),
             #[cfg(feature = "admin")]
             remembered: None,
             access: true,

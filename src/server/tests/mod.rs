@@ -95,6 +95,8 @@ impl Setup {
             drain_timeout: None,
             metrics: Arc::new(ListenerMetrics::new()),
             #[cfg(feature = "admin")]
+            questions: crate::connection::Questions::default(),
+            #[cfg(feature = "admin")]
             remembered: None,
             access: false,
             failures: Sampler::new(),
