@@ -102,4 +102,6 @@ pub use crate::connection::{
 };
 pub use crate::handler::{Handler, HandlerError, HandlerFn, handler_fn};
 pub use crate::listener::{Address, Client, Credentials, ListenAddress, Local, Peer};
-pub use crate::server::{Builder, ListenerStatus, Ready, Server, Shutdown, StartError};
+pub use crate::server::{
+    Builder, ListenerState, ListenerStatus, Ready, Server, Shutdown, StartError, UnknownListener,
+};

@@ -10,8 +10,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::Deserialize;
 use terima::codec::FrameError;
 use terima::{
-    BoxError, Builder, Connection, Framing, Handler, HandlerError, ListenAddress, NoOptions, Server,
-    StartError, handler_fn,
+    BoxError, Builder, Connection, Framing, Handler, HandlerError, ListenAddress, ListenerState, NoOptions,
+    Server, StartError, handler_fn,
 };
 use tokio_util::codec::{Decoder, Encoder, LinesCodec};
 
@@ -321,7 +321,7 @@ on_both_runtimes! {
         }
         assert_eq!((status[0].connections, !server.connections().is_empty()), (1, true));
         for listener in status {
-            assert!(listener.healthy && !listener.paused, "{listener:?}");
+            assert!(listener.healthy && listener.state == ListenerState::Accepting, "{listener:?}");
             assert!(listener.heartbeat_age < Duration::from_secs(10), "{listener:?}");
         }
         assert!(server.is_ready());

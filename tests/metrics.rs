@@ -172,6 +172,12 @@ fn expected(ended: Option<&str>, [bytes, frames]: Traffic) -> BTreeMap<String, f
     moved
 }
 
+/// A listener that accepted, and does not any more.
+fn goes_to(state: &str) -> [(String, f64); 2] {
+    [("accepting", -1.0), (state, 1.0)]
+        .map(|(state, by)| (format!("terima_listener_state{{listener=\"l\",state=\"{state}\"}}"), by))
+}
+
 /// Lets the event happen to a fresh server, and compares all that has moved.
 async fn moves(keys: &str, event: Event, expected: &BTreeMap<String, f64>) {
     let handler = if keys.is_empty() { "picky" } else { "told" };
@@ -227,9 +233,11 @@ on_both_runtimes! {
     async fn the_end_of_the_server() {
         let mut drained = expected(Some("drained"), [(2.0, 2.0), (1.0, 1.0)]);
         drained.insert(READY.to_owned(), -1.0);
+        drained.extend(goes_to("closed"));
         moves(LINES, Event::IsDrained("x\n", 2), &drained).await;
         let mut aborted = expected(Some("drain_aborted"), [(7.0, 2.0), (2.0, 1.0)]);
         aborted.insert(READY.to_owned(), -1.0);
+        aborted.extend(goes_to("closed"));
         moves(LINES, Event::IsDrained("x\nstay\n", 2), &aborted).await;
     }
 
@@ -237,6 +245,7 @@ on_both_runtimes! {
         let mut refused = expected(None, [(7.0, 7.0), (1.0, 1.0)]);
         refused.insert(ACCEPTED.to_owned(), 2.0);
         refused.insert(REFUSED.to_owned(), 1.0);
+        refused.extend(goes_to("full"));
         let keys = format!("{LINES}limits.connections = 1\nlimits.when_full = \"close\"");
         moves(&keys, Event::FindsNoRoom, &refused).await;
     }
@@ -308,6 +317,24 @@ async fn who_waits_in_the_queue_is_not_accepted() {
     drop(third);
     within("the shutdown", server.shutdown()).await;
     assert!(!server.metrics().contains("terima_accept_queue_connections{"));
+}
+
+#[tokio::test]
+async fn whoever_runs_the_server_pauses_a_listener_and_ends_a_connection() {
+    let server = start(builder(), &listener("l", "told", LINES)).await;
+    let before = Scrape::of(&server);
+    server.pause("l").unwrap();
+    assert_eq!(Scrape::of(&server).moved_since(&before), BTreeMap::from(goes_to("paused")));
+    server.resume("l").unwrap();
+    assert_eq!(Scrape::of(&server).moved_since(&before), BTreeMap::new());
+
+    let mut client = Client::connect(server.addresses("l")[0]).await;
+    client.is_echoed("x\n").await;
+    let connection = server.connections().handles().pop().unwrap();
+    connection.end();
+    within("its end", connection.ended()).await;
+    let wanted = expected(Some("ended_by_admin"), [(2.0, 2.0), (1.0, 1.0)]);
+    scraped(&server, "one that was ended", |scrape| scrape.moved_since(&before) == wanted).await;
 }
 
 /// Long connections show as they go.

@@ -113,7 +113,7 @@ impl Controlled<'_> {
         let signal = tokio::select! {
             biased;
             signal = self.stop() => signal,
-            () = server.ended() => {
+            _ = server.ended() => {
                 info!("the one connection has ended");
                 return Exit::Ended;
             }

@@ -7,7 +7,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::debug;
 
 use crate::platform::{self, Notice};
-use crate::{ListenerStatus, Server};
+use crate::{ListenerState, ListenerStatus, Server};
 
 /// How often the status is told, where nothing else asks for more.
 const EVERY: Duration = Duration::from_secs(5);
@@ -138,10 +138,15 @@ impl Health {
         };
         let listeners = counted(self.listeners.len(), "listener");
         let serving = format!("serving {connections} on {listeners}");
-        match (named(|listener| !listener.healthy), named(|listener| listener.paused)) {
-            (Some(dead), _) => format!("{serving}; nothing is accepted on {dead}"),
-            (None, Some(paused)) => format!("{serving}; accepting pauses on {paused}"),
-            (None, None) => serving,
+        if let Some(dead) = named(|listener| !listener.healthy) {
+            return format!("{serving}; nothing is accepted on {dead}");
+        }
+        if let Some(starved) = named(|listener| listener.state == ListenerState::Starved) {
+            return format!("{serving}; accepting pauses on {starved}");
+        }
+        match named(|listener| listener.state == ListenerState::Paused) {
+            Some(paused) => format!("{serving}; {paused} paused"),
+            None => serving,
         }
     }
 }
@@ -156,15 +161,16 @@ fn counted(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ListenerState::{Accepting, Closed, Full, Paused, Starved};
 
-    fn listener(name: &str, healthy: bool, paused: bool) -> ListenerStatus {
+    fn listener(name: &str, healthy: bool, state: ListenerState) -> ListenerStatus {
         ListenerStatus {
             name: name.to_owned(),
             addresses: Vec::new(),
             connections: 0,
             healthy,
             heartbeat_age: Duration::ZERO,
-            paused,
+            state,
         }
     }
 
@@ -180,7 +186,7 @@ mod tests {
         ];
         for (watchdog, stopping, healthy, expected) in table {
             let notifier = Notifier { ticks: None, watchdog, stopping, told: String::new() };
-            let health = Health { connections: 0, listeners: vec![listener("a", healthy, true)] };
+            let health = Health { connections: 0, listeners: vec![listener("a", healthy, Starved)] };
             assert_eq!(notifier.signs_of_life(&health), expected);
         }
     }
@@ -188,22 +194,29 @@ mod tests {
     #[test]
     fn the_status_is_a_line_for_people() {
         let table = [
-            (0, vec![listener("a", true, false)], false, true, "serving 0 connections on 1 listener"),
+            (0, vec![listener("a", true, Accepting)], false, true, "serving 0 connections on 1 listener"),
             (
                 1,
-                vec![listener("a", true, true), listener("b", true, true)],
+                vec![listener("a", true, Starved), listener("b", true, Starved)],
                 false,
                 true,
                 "serving 1 connection on 2 listeners; accepting pauses on a, b",
             ),
             (
                 2,
-                vec![listener("a", false, false), listener("b", true, true)],
+                vec![listener("a", false, Accepting), listener("b", true, Starved)],
                 false,
                 false,
                 "serving 2 connections on 2 listeners; nothing is accepted on a",
             ),
-            (7, vec![listener("a", false, false)], true, false, "stopping, 7 connections left"),
+            (
+                3,
+                vec![listener("a", true, Paused), listener("b", true, Full), listener("c", true, Paused)],
+                false,
+                true,
+                "serving 3 connections on 3 listeners; a, c paused",
+            ),
+            (7, vec![listener("a", false, Closed)], true, false, "stopping, 7 connections left"),
         ];
         for (connections, listeners, stopping, alive, expected) in table {
             let health = Health { connections, listeners };

@@ -107,19 +107,17 @@ impl Output {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let Some(pieces) = &mut self.pieces else { return Poll::Ready(Ok(0)) };
-        let written = if stream.is_write_vectored() {
-            let mut slices = [IoSlice::new(&[]); PIECES_AT_ONCE];
-            let mut filled = 0;
-            let all = pieces.queue.iter().map(Bytes::as_ref).chain([&self.gathered[..]]);
-            for (slice, piece) in slices.iter_mut().zip(all) {
-                *slice = IoSlice::new(piece);
-                filled += 1;
-            }
-            ready!(stream.poll_write_vectored(cx, &slices[..filled]))?
-        } else {
-            let first = pieces.queue.front().map_or(&self.gathered[..], Bytes::as_ref);
-            ready!(stream.poll_write(cx, first))?
-        };
+        // What cannot do it takes the first, by the same call: `poll_write` is inlined where everybody comes by, and only as
+        // long as that is the one place.
+        let most = if stream.is_write_vectored() { PIECES_AT_ONCE } else { 1 };
+        let mut slices = [IoSlice::new(&[]); PIECES_AT_ONCE];
+        let mut filled = 0;
+        let all = pieces.queue.iter().map(Bytes::as_ref).chain([&self.gathered[..]]).take(most);
+        for (slice, piece) in slices.iter_mut().zip(all) {
+            *slice = IoSlice::new(piece);
+            filled += 1;
+        }
+        let written = ready!(stream.poll_write_vectored(cx, &slices[..filled]))?;
         let rest = pieces.take_off(written);
         if pieces.queue.is_empty() {
             self.pieces = None;

@@ -61,20 +61,6 @@ impl Registry {
         self.aborted.load(Ordering::Acquire)
     }
 
-    /// Every connection, by id. One share after the other, and for none longer than it takes to take down who is in it.
-    pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
-        let mut all = Vec::new();
-        for shard in &self.shards {
-            all.extend(lock(shard).values().map(Arc::clone));
-        }
-        all.sort_unstable_by_key(|shared| shared.info.id());
-        all
-    }
-
-    pub(crate) fn get(&self, id: u64) -> Option<Arc<Shared>> {
-        self.shard(id).get(&id).map(Arc::clone)
-    }
-
     /// What connections hold in memory, by the name of their listener.
     ///
     /// No shard is held while a connection is asked: that waits until the one who writes to it now is done, and whoever accepts
@@ -96,9 +82,18 @@ impl Registry {
         sums
     }
 
-    #[cfg(test)]
-    pub(crate) fn any(&self) -> Option<Arc<Shared>> {
-        self.shards.iter().find_map(|shard| lock(shard).values().next().cloned())
+    /// Every connection, by id. One share after the other, and for none longer than it takes to take down who is in it.
+    pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(lock(shard).values().map(Arc::clone));
+        }
+        all.sort_unstable_by_key(|shared| shared.info.id());
+        all
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<Shared>> {
+        self.shard(id).get(&id).map(Arc::clone)
     }
 
     fn for_each(&self, mut visit: impl FnMut(&Shared)) {

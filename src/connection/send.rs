@@ -9,6 +9,7 @@ use super::error::ConnectionError;
 use super::shared::{Core, Shared};
 use super::wakers::End;
 use crate::BoxError;
+use crate::telemetry::metrics::ListenerMetrics;
 
 /// Why [`Sender::try_send`](super::Sender::try_send) did not take a frame.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +50,7 @@ impl Shared {
             return Poll::Pending;
         }
         if let Some(frame) = frame.take() {
-            core.encode(codec, frame)?;
+            core.encode(codec, frame, self.metrics())?;
             core.wakers.wake_task_from(cx.waker());
         }
         Poll::Ready(Ok(()))
@@ -68,7 +69,7 @@ impl Shared {
             core.wakers.wait(End::Sending, cx.waker());
             return Poll::Pending;
         }
-        core.share(frame.clone());
+        core.share(frame.clone(), self.metrics());
         core.wakers.wake_task_from(cx.waker());
         Poll::Ready(Ok(()))
     }
@@ -88,7 +89,7 @@ impl Shared {
         if core.output.load() >= self.settings().limits.output {
             return Err(TrySendError::Full(frame));
         }
-        core.encode(codec, frame).map_err(TrySendError::Connection)?;
+        core.encode(codec, frame, self.metrics()).map_err(TrySendError::Connection)?;
         core.wakers.wake_task();
         Ok(())
     }
@@ -100,7 +101,7 @@ impl Shared {
         if core.output.load() >= self.settings().limits.output {
             return Err(TrySendError::Full(()));
         }
-        core.share(frame);
+        core.share(frame, self.metrics());
         core.wakers.wake_task();
         Ok(())
     }
@@ -112,7 +113,7 @@ impl Shared {
     {
         let mut core = self.lock();
         core.check_sendable(Origin::Handler)?;
-        core.encode(codec, frame)?;
+        core.encode(codec, frame, self.metrics())?;
         core.wakers.wake_task();
         Ok(())
     }
@@ -173,22 +174,32 @@ impl Core {
     }
 
     #[inline(always)]
-    fn encode<C, F>(&mut self, codec: &mut C, frame: F) -> Result<(), ConnectionError>
+    fn encode<C, F>(
+        &mut self,
+        codec: &mut C,
+        frame: F,
+        metrics: &ListenerMetrics,
+    ) -> Result<(), ConnectionError>
     where
         C: Encoder<F, Error: Into<BoxError>>,
     {
         self.output.encode(codec, frame).map_err(|error| ConnectionError::Encode(error.into()))?;
-        self.sent();
+        self.sent(metrics);
         Ok(())
     }
 
-    fn share(&mut self, frame: Bytes) {
+    fn share(&mut self, frame: Bytes, metrics: &ListenerMetrics) {
         self.output.share(frame);
-        self.sent();
+        self.sent(metrics);
     }
 
-    fn sent(&mut self) {
+    #[inline(always)]
+    fn sent(&mut self, metrics: &ListenerMetrics) {
         self.frames_out += 1;
+        self.untold += 1;
+        if self.untold == u16::MAX {
+            self.tell_frames(metrics);
+        }
         // Last words are on their way: the close waits until they are read.
         self.idle_at_drain = false;
     }

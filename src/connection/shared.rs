@@ -5,6 +5,7 @@
 //! and, in the common case, never contended. Undecoded input is not here: it belongs to whoever receives.
 
 use std::io;
+use std::mem;
 use std::ops::AddAssign;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -79,8 +80,8 @@ pub(super) struct Core {
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
     pub(super) frames_out: u64,
-    /// As many of them were told to the listener's counters. Only what is new matters: the low half is enough.
-    frames_out_told: u32,
+    /// Of them, those that the listener's counters were not told of yet.
+    pub(super) untold: u16,
     /// Why the connection ends, where that is more than the handler's return. The first cause stays.
     pub(super) cause: Option<EndReason>,
     /// Neither direction goes on. A bad frame ends the input alone: the handler may still answer it.
@@ -151,7 +152,7 @@ impl Shared {
                 bytes_in: 0,
                 bytes_out: 0,
                 frames_out: 0,
-                frames_out_told: 0,
+                untold: 0,
                 cause: None,
                 over: false,
                 aborted: None,
@@ -241,15 +242,14 @@ impl Shared {
         self.undecoded.store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
-    /// Bytes that were read, and not decoded when the handler last asked for more.
-    pub(super) fn undecoded(&self) -> u32 {
-        self.undecoded.load(Ordering::Relaxed)
+    pub(super) fn undecoded(&self) -> usize {
+        usize::try_from(self.undecoded.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
     }
 
     /// What it holds in memory.
-    pub(crate) fn buffered(&self) -> Buffered {
-        let output = self.lock().output.len() as u64;
-        Buffered { input: self.undecoded().into(), output }
+    pub(super) fn buffered(&self) -> Buffered {
+        let output = self.lock().output.len();
+        Buffered { input: self.undecoded() as u64, output: output as u64 }
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -313,6 +313,7 @@ impl Shared {
     pub(super) fn gone(&self) {
         let mut core = self.lock();
         core.gone = true;
+        core.tell_frames(self.metrics());
         core.note(EndReason::DrainAborted);
         core.returned = true;
         core.output = Output::default();
@@ -440,12 +441,10 @@ impl Core {
 
     /// Counts the frames that were sent since the last time: one counter for all of a batch.
     #[inline]
-    fn tell_frames(&mut self, metrics: &ListenerMetrics) {
-        let sent = low_half(self.frames_out);
-        let new = sent.wrapping_sub(self.frames_out_told);
-        if new > 0 {
-            self.frames_out_told = sent;
-            metrics.sent_frames(new.into());
+    pub(super) fn tell_frames(&mut self, metrics: &ListenerMetrics) {
+        let untold = mem::take(&mut self.untold);
+        if untold > 0 {
+            metrics.sent_frames(untold.into());
         }
     }
 
@@ -457,10 +456,4 @@ impl Core {
             None => Poll::Ready(Ok(())),
         }
     }
-}
-
-/// The low half of a count of which only a change matters.
-#[expect(clippy::cast_possible_truncation, reason = "wanted")]
-pub(super) fn low_half(count: u64) -> u32 {
-    count as u32
 }

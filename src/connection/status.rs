@@ -25,7 +25,7 @@ pub struct ConnectionStatus {
     pub frames_in: u64,
     /// Frames that were sent, written or not.
     pub frames_out: u64,
-    /// Bytes that were read and make no complete frame, or wait for the handler to ask for it.
+    /// Bytes that were read and not decoded when the handler last wanted a frame.
     pub input: usize,
     /// Bytes that were sent and wait for the client to take them.
     pub output: usize,
@@ -117,7 +117,6 @@ impl Shared {
     }
 
     pub(super) fn status(&self) -> ConnectionStatus {
-        let input = usize::try_from(self.undecoded()).unwrap_or(usize::MAX);
         let core = self.lock();
         ConnectionStatus {
             info: self.info.clone(),
@@ -127,7 +126,7 @@ impl Shared {
             bytes_out: core.bytes_out,
             frames_in: self.frames_in(),
             frames_out: core.frames_out,
-            input,
+            input: self.undecoded(),
             output: core.output.len(),
         }
     }

@@ -94,7 +94,7 @@ impl<S: Socket> Listener<S> {
             }
             if let Some(pause) = &self.pause {
                 sleep_until(pause.until).await;
-                self.heartbeat.set_paused(false);
+                self.heartbeat.set_starved(false);
             }
             let error = match self.socket.accept().await {
                 Ok(accepted) => {
@@ -118,6 +118,11 @@ impl<S: Socket> Listener<S> {
         }
     }
 
+    /// Closes the socket, in an orderly way: nobody is going to miss a sign of life.
+    pub(crate) fn close(self) {
+        self.heartbeat.close();
+    }
+
     /// A sign of life, also while nothing is accepted; to be called every [`Heartbeat::INTERVAL`].
     pub(crate) fn tick(&mut self) {
         self.heartbeat.beat();
@@ -135,7 +140,7 @@ impl<S: Socket> Listener<S> {
         let length = self.pause.as_ref().map_or(FIRST_PAUSE, |pause| LONGEST_PAUSE.min(2 * pause.length));
         let now = Instant::now();
         self.pause = Some(Pause { until: now + length, length });
-        self.heartbeat.set_paused(true);
+        self.heartbeat.set_starved(true);
         self.metrics.accept_paused();
         let episode = self.episode.get_or_insert_with(|| {
             warn!(listener = %self.name, %error, when_full = self.when_full.as_str(), "accepting pauses");

@@ -13,7 +13,8 @@ pub(crate) struct Heartbeat {
     /// Milliseconds from `started` to the last beat.
     last: AtomicU64,
     dead: AtomicBool,
-    paused: AtomicBool,
+    closed: AtomicBool,
+    starved: AtomicBool,
 }
 
 impl Heartbeat {
@@ -28,7 +29,8 @@ impl Heartbeat {
             started: Instant::now(),
             last: AtomicU64::new(0),
             dead: AtomicBool::new(false),
-            paused: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            starved: AtomicBool::new(false),
         }
     }
 
@@ -42,13 +44,27 @@ impl Heartbeat {
         self.dead.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_paused(&self, paused: bool) {
-        self.paused.store(paused, Ordering::Relaxed);
+    /// Whether the socket is dead.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// The loop has ended as it should: nothing is accepted any more, and no beat is due.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_starved(&self, starved: bool) {
+        self.starved.store(starved, Ordering::Relaxed);
     }
 
     /// Whether accepting pauses because the system had no resources for it.
-    pub(crate) fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Relaxed)
+    pub(crate) fn is_starved(&self) -> bool {
+        self.starved.load(Ordering::Relaxed)
     }
 
     /// How long ago the last beat was.
@@ -56,8 +72,9 @@ impl Heartbeat {
         self.started.elapsed().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
     }
 
-    /// Whether the loop is alive: its socket works and it has been running lately.
+    /// Whether the loop is alive: its socket works and it has been running lately. One that has ended as it should is not
+    /// missed.
     pub(crate) fn is_healthy(&self) -> bool {
-        !self.dead.load(Ordering::Relaxed) && self.age() < Self::TOLERANCE
+        !self.has_failed() && (self.is_closed() || self.age() < Self::TOLERANCE)
     }
 }

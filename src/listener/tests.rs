@@ -59,16 +59,23 @@ impl Socket for Scripted {
 }
 
 fn listener(when_full: WhenFull) -> (Scripted, Arc<Heartbeat>, Listener<Scripted>) {
+    let (socket, heartbeat, _, listener) = counted(when_full);
+    (socket, heartbeat, listener)
+}
+
+/// A listener, and its counters.
+fn counted(when_full: WhenFull) -> (Scripted, Arc<Heartbeat>, Arc<ListenerMetrics>, Listener<Scripted>) {
     let (socket, heartbeat) = (Scripted::default(), Arc::new(Heartbeat::new()));
+    let metrics = Arc::new(ListenerMetrics::new());
     let listener = Listener::new(
         socket.clone(),
         "test".into(),
         when_full,
         Arc::new(Spare::new()),
         Arc::clone(&heartbeat),
-        Arc::new(ListenerMetrics::new()),
+        Arc::clone(&metrics),
     );
-    (socket, heartbeat, listener)
+    (socket, heartbeat, metrics, listener)
 }
 
 /// Accepts the next connection, which has to come.
@@ -88,7 +95,7 @@ mod errors {
         let (log, started) = (Capture::new(), Instant::now());
         next(&mut listener).with_subscriber(log.dispatch()).await;
         assert_eq!(started.elapsed(), Duration::ZERO);
-        assert!(log.lines().is_empty() && heartbeat.is_healthy() && !heartbeat.is_paused());
+        assert!(log.lines().is_empty() && heartbeat.is_healthy() && !heartbeat.is_starved());
     }
 
     #[tokio::test(start_paused = true)]
@@ -109,9 +116,9 @@ mod errors {
             let log = Capture::new();
             let (_, paused) = tokio::join!(next(&mut listener).with_subscriber(log.dispatch()), async {
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                heartbeat.is_paused()
+                heartbeat.is_starved()
             });
-            assert!(paused && !heartbeat.is_paused());
+            assert!(paused && !heartbeat.is_starved());
             assert_eq!(socket.gaps(), [&[0; 64][..], &[10, 20, 40]].concat(), "errno {errno}");
             assert_eq!(log.count(Level::WARN, "accepting pauses"), 1);
         }
@@ -125,10 +132,10 @@ mod errors {
             socket.push([Ok(())]);
             let (_, paused) = tokio::join!(next(&mut listener), async {
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                heartbeat.is_paused()
+                heartbeat.is_starved()
             });
             assert!(paused);
-            assert!(!heartbeat.is_paused());
+            assert!(!heartbeat.is_starved());
             assert_eq!(socket.gaps(), [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000], "{errno}");
 
             // After a success the first pause is short again.
@@ -216,7 +223,7 @@ mod errors {
     #[tokio::test(start_paused = true)]
     async fn without_descriptors_one_peer_is_turned_away_at_each_turn() {
         for (when_full, turned_away) in [(WhenFull::Queue, 0), (WhenFull::Close, 3), (WhenFull::Reset, 3)] {
-            let (socket, _, mut listener) = listener(when_full);
+            let (socket, _, metrics, mut listener) = counted(when_full);
             for _ in 0..3 {
                 socket.push([Err(OUT_OF_DESCRIPTORS)]);
                 // One for each time that the spare descriptor is lent.
@@ -234,7 +241,34 @@ mod errors {
             assert_eq!(socket.left(), 0);
             let last = log.lines().pop().unwrap();
             assert_eq!((&last["errors"], last["turned_away"].parse()), ("3", Ok(turned_away)));
+            let figures = metrics.read();
+            assert_eq!(figures.refused, [("refused_limit", 0), ("refused_descriptors", turned_away)]);
+            assert_eq!((figures.accepted, figures.active), (turned_away, 0));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn errors_are_counted_by_class_and_pauses_apart() {
+        let (socket, _, metrics, mut listener) = counted(WhenFull::Queue);
+        for (errors, expected) in [
+            (&CONNECTION[..2], [2, 0, 0, 0]),
+            (&[OUT_OF_MEMORY, OUT_OF_DESCRIPTORS], [2, 2, 0, 2]),
+            (&CONNECTION[..1], [3, 2, 0, 2]),
+        ] {
+            socket.push(errors.iter().copied().map(Err));
+            socket.push([Ok(())]);
+            next(&mut listener).await;
+            let figures = metrics.read();
+            let mut told: Vec<u64> = figures.accept_errors.iter().map(|(_, count)| *count).collect();
+            told.push(figures.accept_pauses);
+            assert_eq!(told, expected, "{errors:?}");
+            // Whether it is served is decided, and counted, elsewhere.
+            assert_eq!(figures.accepted, 0);
+        }
+        socket.push([Err(LISTENER[0])]);
+        timeout(Heartbeat::INTERVAL, listener.accept()).await.err().expect("nothing is accepted");
+        let errors = metrics.read().accept_errors;
+        assert_eq!(errors, [("connection", 3), ("system", 2), ("listener", 1)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use tokio::sync::watch;
 use tokio::task::coop;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,8 @@ pub(super) struct Entrance {
     pub(super) admission: Admission,
     pub(super) settings: Arc<Settings>,
     pub(super) registry: Arc<Registry>,
+    /// Whether accepting is paused, as whoever runs the server wants it.
+    pub(super) paused: Arc<watch::Sender<bool>>,
     /// The last id that a connection of this process was given.
     pub(super) last_id: Arc<AtomicU64>,
     /// Refusals are as many as the peers want them to be.
@@ -52,9 +55,11 @@ impl<S: Socket> AcceptLoop<S> {
     /// Accepts until `stop`, which nothing delays: not a pause, not a limit that is reached.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let mut stopped = pin!(stop.cancelled());
+        let mut paused = self.entrance.paused.subscribe();
         let mut tick = interval(Heartbeat::INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let accepts = !*paused.borrow_and_update();
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
@@ -62,26 +67,33 @@ impl<S: Socket> AcceptLoop<S> {
                     self.listener.tick();
                     self.entrance.tell_the_rest();
                 }
-                (accepted, permits) = self.next() => match permits {
+                // Before the next peer: once a pause was asked for, nobody is accepted.
+                Ok(()) = paused.changed() => {}
+                (accepted, permits) = self.next(), if accepts => match permits {
                     Some(permits) => self.entrance.serve(accepted, permits),
                     None => self.entrance.turn_away(accepted),
                 },
             }
         }
         self.serve_backlog();
+        self.give_up_held();
+        self.listener.close();
     }
 
     /// Accepts until one connection is served, or until `stop`. That one is served in the poll that accepted it.
     pub(super) async fn run_once(mut self, stop: CancellationToken) {
         let mut stopped = pin!(stop.cancelled());
+        let mut paused = self.entrance.paused.subscribe();
         let mut tick = interval(Heartbeat::INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let accepts = !*paused.borrow_and_update();
             tokio::select! {
                 biased;
-                () = &mut stopped => return,
+                () = &mut stopped => return self.give_up_held(),
                 _ = tick.tick() => self.listener.tick(),
-                (accepted, permits) = self.next() => match permits {
+                Ok(()) = paused.changed() => {}
+                (accepted, permits) = self.next(), if accepts => match permits {
                     Some(permits) => return self.entrance.serve(accepted, permits),
                     None => self.entrance.turn_away(accepted),
                 },
@@ -127,8 +139,16 @@ impl<S: Socket> AcceptLoop<S> {
         self.full = false;
     }
 
+    /// Whom it has accepted and found no place for until its end is not served.
+    fn give_up_held(&mut self) {
+        if let Some(accepted) = self.held.take() {
+            self.entrance.turn_away(accepted);
+        }
+    }
+
     /// Serves who is still in the backlog, as far as there is room: closing the listening socket would reset them, though
-    /// they were connected before the server stopped. They are drained like the others.
+    /// they were connected before the server stopped. They are drained like the others. So are those that a pause has kept
+    /// there: they were to wait, not to be refused.
     fn serve_backlog(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..LAST_ACCEPTS {
@@ -139,15 +159,6 @@ impl<S: Socket> AcceptLoop<S> {
                 Poll::Ready((accepted, None)) => self.entrance.turn_away(accepted),
                 Poll::Pending => return,
             }
-        }
-    }
-}
-
-/// Whom it has accepted and found no place for by its end is not served.
-impl<S> Drop for AcceptLoop<S> {
-    fn drop(&mut self) {
-        if let Some(accepted) = self.held.take() {
-            self.entrance.turn_away(accepted);
         }
     }
 }

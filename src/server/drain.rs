@@ -69,6 +69,25 @@ async fn run(server: &Running) -> Shutdown {
         () = until(server.drain_timeout.and_then(|limit| draining.checked_add(limit))) => cut(server).await,
         () = server.abort.cancelled() => cut(server).await,
     }
+    conclude(server)
+}
+
+/// Waits for the end, whoever asked for it, or nobody where one connection was all there was to serve.
+pub(super) async fn ended(server: &Running) -> Shutdown {
+    let mut ended = server.ended.subscribe();
+    let by_itself = async {
+        server.accept_loops.wait().await;
+        // After the accept loops: what they accepted is inside by then.
+        server.connections.empty().await;
+    };
+    tokio::select! {
+        Ok(shutdown) = ended.wait_for(Option::is_some) => shutdown.unwrap_or(Shutdown::Drained),
+        () = by_itself => conclude(server),
+    }
+}
+
+/// Tells how it ended. Everybody is told the same.
+fn conclude(server: &Running) -> Shutdown {
     let aborted = server.registry.aborted();
     let ended = if aborted == 0 { Shutdown::Drained } else { Shutdown::TimedOut { aborted } };
     server.ended.send_if_modified(|told| told.is_none() && told.replace(ended).is_none());

@@ -1,7 +1,10 @@
 //! Several accept loops of which one is to serve one connection.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+
+use crate::listener::Heartbeat;
 
 /// Runs until the first of several accept loops has ended, and drops the others, which closes their sockets.
 ///
@@ -10,11 +13,17 @@ use std::task::{Context, Poll};
 #[derive(Default)]
 pub(super) struct FirstOf {
     loops: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    heartbeats: Vec<Arc<Heartbeat>>,
 }
 
 impl FirstOf {
     /// Adds an accept loop, whose future ends in the poll in which it accepts.
-    pub(super) fn add(&mut self, accept_loop: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn add(
+        &mut self,
+        heartbeat: Arc<Heartbeat>,
+        accept_loop: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.heartbeats.push(heartbeat);
         self.loops.push(Box::pin(accept_loop));
     }
 }
@@ -26,6 +35,7 @@ impl Future for FirstOf {
         for accept_loop in &mut self.loops {
             if accept_loop.as_mut().poll(cx).is_ready() {
                 self.loops.clear();
+                self.heartbeats.iter().for_each(|heartbeat| heartbeat.close());
                 return Poll::Ready(());
             }
         }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Running, RunningListener};
+use super::{ListenerState, ListenerStatus, Running, RunningListener};
+use crate::admission::Gate;
 use crate::connection::Buffered;
 use crate::platform::{self, ProcessFigures};
 use crate::telemetry::metrics::{Exposition, Figures, families};
@@ -11,7 +12,8 @@ use crate::telemetry::metrics::{Exposition, Figures, families};
 /// Everything, family by family in the order of the table.
 pub(super) fn expose(server: &Running) -> String {
     let mut text = Exposition::new();
-    let listeners: Vec<_> = server.listeners.iter().map(Listener::read).collect();
+    let listeners: Vec<_> =
+        server.listeners.iter().map(|listener| Listener::read(listener, &server.connections)).collect();
     connections(&mut text, &listeners);
     traffic(&mut text, &listeners, &server.registry.buffered());
     accepting(&mut text, &listeners);
@@ -21,15 +23,16 @@ pub(super) fn expose(server: &Running) -> String {
     text.into_text()
 }
 
-/// A listener, and what it had counted when it was read.
+/// A listener, and how it was when it was read.
 struct Listener<'a> {
     running: &'a RunningListener,
     figures: Figures,
+    status: ListenerStatus,
 }
 
 impl<'a> Listener<'a> {
-    fn read(running: &'a RunningListener) -> Self {
-        Self { running, figures: running.metrics.read() }
+    fn read(running: &'a RunningListener, all: &Gate) -> Self {
+        Self { running, figures: running.metrics.read(), status: running.status(all) }
     }
 
     fn name(&self) -> &str {
@@ -110,15 +113,18 @@ fn accepting(text: &mut Exposition, listeners: &[Listener<'_>]) {
     for listener in listeners {
         pauses.sample(&[listener.name()], listener.figures.accept_pauses);
     }
-    let states: Vec<_> = listeners.iter().map(|listener| (listener, listener.running.status())).collect();
-    let mut paused = text.family(&families::ACCEPT_PAUSED);
-    for (listener, state) in &states {
-        paused.sample(&[listener.name()], u8::from(state.paused));
-    }
     queues(text, listeners);
+    let mut states = text.family(&families::STATE);
+    for listener in listeners {
+        for state in ListenerState::ALL {
+            let holds = listener.status.state == state;
+            states.sample(&[listener.name(), state.as_str()], u8::from(holds));
+        }
+    }
     let mut ages = text.family(&families::HEARTBEAT_AGE);
-    for (listener, state) in &states {
-        ages.sample(&[listener.name()], state.heartbeat_age.as_secs_f64());
+    // Of one that has ended as it should, no beat is due.
+    for listener in listeners.iter().filter(|listener| listener.status.state != ListenerState::Closed) {
+        ages.sample(&[listener.name()], listener.status.heartbeat_age.as_secs_f64());
     }
 }
 

@@ -14,6 +14,7 @@ mod metrics;
 mod phase;
 mod ready;
 mod start;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::info;
 
 use crate::admission::Gate;
 use crate::connection::{Connections, Registry};
@@ -43,6 +45,7 @@ pub use self::drain::Shutdown;
 pub(crate) use self::phase::{Draining, Phase};
 pub use self::ready::Ready;
 pub use self::start::StartError;
+pub use self::status::{ListenerState, ListenerStatus};
 
 /// A running server. A handle: clones are the same server, and dropping them changes nothing.
 #[derive(Clone)]
@@ -81,25 +84,13 @@ struct RunningListener {
     queues: Vec<(String, Queue)>,
     connections: Arc<Gate>,
     metrics: Arc<ListenerMetrics>,
+    paused: Arc<watch::Sender<bool>>,
 }
 
-/// A listener of a running server, as of now.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ListenerStatus {
-    /// Its name in the file.
-    pub name: String,
-    /// Where it listens: with port 0 in the file, the port that the system chose.
-    pub addresses: Vec<ListenAddress>,
-    /// Connections that it serves.
-    pub connections: usize,
-    /// Every accept loop of it is alive: its socket works and it has been running within the last seconds.
-    pub healthy: bool,
-    /// The age of the oldest heartbeat of its accept loops.
-    pub heartbeat_age: Duration,
-    /// Accepting pauses, because the system had no resources for it.
-    pub paused: bool,
-}
+/// There is no listener of this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no listener `{0}`")]
+pub struct UnknownListener(String);
 
 impl Server {
     /// Where a server begins: the built-in handlers and codecs are registered.
@@ -116,7 +107,7 @@ impl Server {
 
     /// Every listener, in the order of the file.
     pub fn listeners(&self) -> Vec<ListenerStatus> {
-        self.0.listeners.iter().map(RunningListener::status).collect()
+        self.0.listeners.iter().map(|listener| listener.status(&self.0.connections)).collect()
     }
 
     /// Where the admin interface listens, if the file has `[admin]`: with port 0 there, the port that the system chose.
@@ -148,6 +139,38 @@ impl Server {
         self.0.remembered.as_ref().map_or_else(Vec::new, |remembered| remembered.latest(most, wanted))
     }
 
+    /// Stops accepting on a listener, until [`resume`](Self::resume). Connections in progress go on.
+    ///
+    /// The sockets stay: for a peer that connects meanwhile it looks as if the server were slow, and it is served on
+    /// `resume`, or when the server stops. Once `socket.backlog` peers wait, the system ignores or refuses further ones; so
+    /// this is for minutes, and not instead of `limits.connections`. A connection that is being accepted at this very moment
+    /// is served.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownListener`]: there is none of that name.
+    pub fn pause(&self, listener: &str) -> Result<(), UnknownListener> {
+        self.set_paused(listener, true)
+    }
+
+    /// Accepts again on a listener that was paused. On one that was not, it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownListener`]: there is none of that name.
+    pub fn resume(&self, listener: &str) -> Result<(), UnknownListener> {
+        self.set_paused(listener, false)
+    }
+
+    fn set_paused(&self, name: &str, paused: bool) -> Result<(), UnknownListener> {
+        let listener = self.0.listeners.iter().find(|listener| &*listener.name == name);
+        let listener = listener.ok_or_else(|| UnknownListener(name.to_owned()))?;
+        if listener.paused.send_replace(paused) != paused {
+            info!(listener = name, "{}", if paused { "accepting is paused" } else { "accepting is resumed" });
+        }
+        Ok(())
+    }
+
     /// Whether new clients are welcome: from `start` until a shutdown is asked for, the lame-duck time excluded.
     pub fn is_ready(&self) -> bool {
         self.0.stopping.get().is_none()
@@ -176,15 +199,12 @@ impl Server {
         drain::shutdown(&self.0).await
     }
 
-    /// Waits until nothing is accepted any more and the last connection has ended: after a shutdown, or by itself where one
-    /// connection is all there is to serve.
+    /// Waits for the server's end, whoever asks for it: until nothing is accepted any more and the last connection has
+    /// ended, or was cut off. At once if that is so already.
     ///
-    /// Cancel safe.
-    #[cfg(feature = "cli")]
-    pub(crate) async fn ended(&self) {
-        self.0.accept_loops.wait().await;
-        // After the accept loops: what they accepted is inside by then.
-        self.0.connections.empty().await;
+    /// It asks for nothing itself; that is what [`shutdown`](Self::shutdown) does. Cancel safe: nothing is changed by waiting.
+    pub async fn ended(&self) -> Shutdown {
+        drain::ended(&self.0).await
     }
 
     /// Ends every connection now. What a shutdown would still have waited for is cut off.
@@ -197,18 +217,5 @@ impl Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("listeners", &self.listeners()).finish_non_exhaustive()
-    }
-}
-
-impl RunningListener {
-    fn status(&self) -> ListenerStatus {
-        ListenerStatus {
-            name: self.name.as_ref().to_owned(),
-            addresses: self.addresses.clone(),
-            connections: self.connections.inside(),
-            healthy: self.heartbeats.iter().all(|heartbeat| heartbeat.is_healthy()),
-            heartbeat_age: self.heartbeats.iter().map(|heartbeat| heartbeat.age()).max().unwrap_or_default(),
-            paused: self.heartbeats.iter().any(|heartbeat| heartbeat.is_paused()),
-        }
     }
 }

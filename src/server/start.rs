@@ -162,10 +162,12 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             failures: Sampler::new(),
             layers: Vec::new(),
         });
+        let paused = Arc::new(watch::Sender::new(false));
         let entrance = Arc::new(Entrance {
             admission: Admission::new(Arc::clone(&connections), Arc::clone(&gate)),
             settings: Arc::clone(&settings),
             registry: Arc::clone(&registry),
+            paused: Arc::clone(&paused),
             last_id: Arc::clone(&last_id),
             refusals: Sampler::new(),
             fillings: Sampler::at_most(1, FILLINGS_EVERY),
@@ -178,6 +180,7 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             queues: Vec::new(),
             connections: gate,
             metrics,
+            paused,
         };
         for (socket, address) in sockets {
             let heartbeat = Arc::new(Heartbeat::new());
@@ -229,11 +232,12 @@ impl Start<'_> {
     fn accept_loop(self, socket: impl Socket, tasks: &TaskTracker, only: Option<&mut FirstOf>) {
         let settings = &self.entrance.settings;
         let (name, when_full) = (Arc::clone(&settings.name), settings.limits.when_full);
-        let (spare, metrics) = (Arc::clone(self.spare), Arc::clone(&settings.metrics));
-        let listener = Listener::new(socket, name, when_full, spare, self.heartbeat, metrics);
+        let (spare, heartbeat) = (Arc::clone(self.spare), Arc::clone(&self.heartbeat));
+        let metrics = Arc::clone(&settings.metrics);
+        let listener = Listener::new(socket, name, when_full, spare, heartbeat, metrics);
         let accept_loop = AcceptLoop::new(listener, Arc::clone(self.entrance));
         match only {
-            Some(only) => only.add(accept_loop.run_once(self.stop.clone())),
+            Some(only) => only.add(self.heartbeat, accept_loop.run_once(self.stop.clone())),
             None => drop(tasks.spawn(accept_loop.run(self.stop.clone()))),
         }
     }

@@ -37,15 +37,15 @@ async fn without_the_token_only_what_is_open_is_answered() {
             assert_eq!(reply.headers["www-authenticate"], "Bearer realm=\"terima\"", "{target}");
         }
         let wrong = [("host", "localhost"), ("authorization", "Bearer 0123456789abcdef0123456789abcdef")];
-        assert_eq!(admin.bare("GET", target, &wrong, "").await.status, if open { 200 } else { 401 }, "{target}");
+        assert_eq!(
+            admin.bare("GET", target, &wrong, "").await.status,
+            if open { 200 } else { 401 },
+            "{target}"
+        );
         assert_eq!(admin.get(target).await.status, if target == "/no-such" { 404 } else { 200 }, "{target}");
     }
-    let told = admin.bare(
-        "POST",
-        "/v1/drain",
-        &[("host", "localhost"), ("content-type", "application/json")],
-        "{}",
-    );
+    let told =
+        admin.bare("POST", "/v1/drain", &[("host", "localhost"), ("content-type", "application/json")], "{}");
     is_problem(&told.await, 401, "drain");
     assert!(setup.server.is_ready());
 }
@@ -70,11 +70,21 @@ async fn no_page_of_another_origin_gets_or_tells_anything() {
     let page = ("origin", "http://evil.example");
     // Its own name points here.
     is_problem(&admin.bare("GET", "/live", &[("host", "evil.example")], "").await, 421, "rebinding");
-    is_problem(&admin.bare("GET", "/v1/status", &[("host", "evil.example"), token], "").await, 421, "rebinding");
+    is_problem(
+        &admin.bare("GET", "/v1/status", &[("host", "evil.example"), token], "").await,
+        421,
+        "rebinding",
+    );
     is_problem(&admin.bare("GET", "/live", &[], "").await, 400, "no host");
     // It asks and tells this machine.
-    for (method, target, body) in [("GET", "/v1/status", ""), ("POST", "/v1/drain", "{}"), ("OPTIONS", "/v1/drain", "")] {
-        is_problem(&admin.bare(method, target, &[("host", &own), token, json, page], body).await, 403, method);
+    for (method, target, body) in
+        [("GET", "/v1/status", ""), ("POST", "/v1/drain", "{}"), ("OPTIONS", "/v1/drain", "")]
+    {
+        is_problem(
+            &admin.bare(method, target, &[("host", &own), token, json, page], body).await,
+            403,
+            method,
+        );
     }
     // A form knows no JSON, and no origin where it is told not to.
     for content in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
@@ -83,8 +93,8 @@ async fn no_page_of_another_origin_gets_or_tells_anything() {
     }
     is_problem(&admin.bare("POST", "/v1/drain", &[("host", &own), token], "{}").await, 415, "no type");
     assert!(setup.server.is_ready());
-    let reply = admin.bare("GET", "/v1/status", &[("host", &own), token, ("origin", &format!("http://{own}"))], "");
-    let reply = reply.await;
+    let ours = format!("http://{own}");
+    let reply = admin.bare("GET", "/v1/status", &[("host", &own), token, ("origin", &ours)], "").await;
     assert_eq!(reply.status, 200);
     assert!(!reply.headers.keys().any(|name| name.starts_with("access-control-")), "{:?}", reply.headers);
     for (name, value) in [
@@ -107,7 +117,8 @@ async fn what_changes_something_is_told_by_post_alone() {
         let allowed = |verb: &str| verbs.get(verb).is_some() || verb == "head" && verbs.get("get").is_some();
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
             if !allowed(&method.to_ascii_lowercase()) {
-                let mut reply = admin.ask(method, &target, &[("content-type", "application/json")], "{}").await;
+                let mut reply =
+                    admin.ask(method, &target, &[("content-type", "application/json")], "{}").await;
                 if method == "HEAD" {
                     assert_eq!(reply.status, 405, "{method} {path}");
                     continue;

@@ -47,7 +47,13 @@ impl Admin {
         self.ask("POST", target, &[("content-type", "application/json")], body).await
     }
 
-    pub(crate) async fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
         let authorization = format!("Bearer {}", self.token);
         let mut all = vec![("host", "localhost"), ("authorization", &authorization)];
         all.extend(headers);
@@ -55,7 +61,13 @@ impl Admin {
     }
 
     /// With these headers alone, and what a body needs.
-    pub(crate) async fn bare(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    pub(crate) async fn bare(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
         self.raw(&format!("{method} {target} HTTP/1.1\r\n{headers}content-length: {length}\r\n\r\n{body}"))

@@ -9,7 +9,8 @@ use crate::start;
 
 #[tokio::test]
 async fn a_new_client_is_answered_however_many_there_are() {
-    let setup = start(Server::builder(), "connections = 4\ntimeout = \"1h\"", &listener("crowd", "echo", "")).await;
+    let setup =
+        start(Server::builder(), "connections = 4\ntimeout = \"1h\"", &listener("crowd", "echo", "")).await;
     let admin = &setup.admin;
     let mut silent = Vec::new();
     for n in 0..12 {
@@ -57,7 +58,10 @@ async fn who_does_not_read_is_not_waited_for() {
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = within("a connection", socket.connect(admin.address)).await.unwrap();
     // As many answers as no buffer takes; at last they are not even asked for any more.
-    let question = format!("GET /openapi.json HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n", admin.token);
+    let question = format!(
+        "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n",
+        admin.token
+    );
     let asked = async { while stream.write_all(question.repeat(100).as_bytes()).await.is_ok() {} };
     within("to be cut off", asked).await;
     assert_eq!(admin.get("/live").await.status, 200);

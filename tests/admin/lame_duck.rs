@@ -30,7 +30,10 @@ async fn not_ready_before_the_first_connection_is_touched() {
     client.is_echoed("still\n").await;
 
     let status = admin.json("/v1/status").await;
-    assert_eq!((status["state"].as_str(), status["drain"]["connections"].as_u64()), (Some("lame_duck"), Some(1)));
+    assert_eq!(
+        (status["state"].as_str(), status["drain"]["connections"].as_u64()),
+        (Some("lame_duck"), Some(1))
+    );
     let peer = client.address();
     server.abort();
     assert_eq!(within("the end", server.shutdown()).await, Shutdown::TimedOut { aborted: 1 });

@@ -103,7 +103,10 @@ async fn one_connection_tells_its_buffers_and_its_deadlines() {
     assert_eq!(deadlines(&detail), ["frame_timeout", "idle", "lifetime"]);
     let left = detail["deadlines"][0]["left_seconds"].as_f64().unwrap();
     assert!((3500.0..=3600.0).contains(&left), "{left}");
-    assert_eq!((&detail["buffers"]["input"], &detail["buffers"]["input_limit"]), (&json!(4), &json!(1 << 20)));
+    assert_eq!(
+        (&detail["buffers"]["input"], &detail["buffers"]["input_limit"]),
+        (&json!(4), &json!(1 << 20))
+    );
     assert_eq!(admin.get("/v1/connections/2").await.status, 404);
 }
 
@@ -133,7 +136,8 @@ async fn a_connection_is_ended_and_remembered() {
     drop(clients);
     ended("ended-one", first).await;
 
-    let remembered = |target: String| async move { admin.json(&target).await["ended"].as_array().unwrap().clone() };
+    let remembered =
+        |target: String| async move { admin.json(&target).await["ended"].as_array().unwrap().clone() };
     // Only so many are: the first to end is forgotten.
     let two = within("all to be remembered", async {
         loop {
@@ -176,7 +180,10 @@ async fn listeners_are_paused_resumed_and_drained() {
     let reply = admin.post("/v1/listeners/halted/pause", "{}").await;
     assert_eq!((reply.status, &reply.json()["state"]), (200, &json!("paused")));
     let why = admin.json("/v1/why?address=127.0.0.1&listener=halted").await;
-    assert_eq!((&why["listeners"][0]["verdict"], &why["listeners"][0]["rule"]), (&json!("waits"), &json!("state")));
+    assert_eq!(
+        (&why["listeners"][0]["verdict"], &why["listeners"][0]["rule"]),
+        (&json!("waits"), &json!("state"))
+    );
     assert_eq!(admin.get("/ready").await.status, 503);
     assert_eq!(admin.get("/ready?listener=halted").await.status, 503);
     assert_eq!(admin.get("/ready?listener=beside").await.status, 200);
@@ -233,7 +240,8 @@ async fn the_configuration_tells_where_it_is_from() {
 
 #[tokio::test]
 async fn a_drain_is_told_and_watched_to_its_end() {
-    let text = format!("[server]\ndrain_timeout = \"off\"\n{}", listener("watched", "echo", "codec = \"lines\""));
+    let text =
+        format!("[server]\ndrain_timeout = \"off\"\n{}", listener("watched", "echo", "codec = \"lines\""));
     let setup = start(Server::builder(), "", &text).await;
     let (server, admin) = (&setup.server, &setup.admin);
     let mut client = Client::connect(server.addresses("watched")[0]).await;

@@ -37,6 +37,14 @@ pub(crate) async fn ended(listener: &str, peer: SocketAddr) -> Event {
     .await
 }
 
+/// As [`ended`], by the number of the connection: two servers, or a client that follows another, may have the same port.
+pub(crate) async fn ended_with_id(listener: &str, id: u64) -> Event {
+    find(&format!("access line of {listener} {id}"), |event| {
+        event.target == "terima::access" && &event["listener"] == listener && event["id"] == id.to_string()
+    })
+    .await
+}
+
 /// Waits for an event of a listener with this message.
 pub(crate) async fn logged(listener: &str, message: &str) -> Event {
     find(message, |event| &event["listener"] == listener && event["message"].contains(message)).await

@@ -13,7 +13,7 @@ use terima::{Builder, Server};
 use tokio::time::timeout;
 
 pub(crate) use self::client::{Client, assert_same};
-pub(crate) use self::log::{Event, ended, ended_as, logged};
+pub(crate) use self::log::{Event, ended, ended_as, ended_with_id, logged};
 pub(crate) use self::scrape::{Scrape, scraped};
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) use self::service::{Service, access};

@@ -11,5 +11,6 @@ mod service;
 mod clients;
 mod logrotate;
 mod peers;
+mod prometheus;
 mod replaced;
 mod xinetd;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{no_listener, seconds};
 use crate::admin::problem::Problem;
 use crate::admin::routes::{Answer, Api, Asked, Shared};
-use crate::server::{ListenerStatus, Phase};
+use crate::server::{ListenerState, ListenerStatus, Phase};
 
 pub(super) fn add(api: &mut Api) {
     api.get("/live", "live", "Whether every accept loop is alive", live)
@@ -93,11 +93,18 @@ async fn ready(State(context): State<Shared>, Asked(which): Asked<Which>) -> Res
     Ok(with_health(ready, Ready { ready, reasons }))
 }
 
-/// Why clients should not be sent to a listener. One that is full, or short of resources, is not left alone for it: it would
-/// never be asked again by a load balancer whose other servers are as full.
+/// Why clients should not be sent to a listener. One that is full, or short of resources, is ready all the same: a load balancer
+/// whose other servers are as full would be left with none.
 fn unready(listener: &ListenerStatus) -> Option<String> {
-    (!listener.healthy)
-        .then(|| format!("{} accepts nothing: its accept loop hangs, or its socket is dead", listener.name))
+    let reason = match listener.state {
+        ListenerState::Failed => "its socket is dead",
+        ListenerState::Paused => "it is paused",
+        // As all of them, and that is said already.
+        ListenerState::Closed => return None,
+        _ if !listener.healthy => "its accept loop hangs",
+        _ => return None,
+    };
+    Some(format!("{} accepts nothing: {reason}", listener.name))
 }
 
 fn with_health<T: Serialize>(well: bool, answer: T) -> Response {

@@ -1,23 +1,39 @@
-//! Listeners: how they are.
+//! Listeners: how they are, and whether they accept.
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{no_listener, seconds};
+use super::{Nothing, done, no_listener, seconds};
 use crate::admin::problem::Problem;
 use crate::admin::program::Context;
-use crate::admin::routes::{Answer, Api, Named, Shared};
+use crate::admin::routes::{Answer, Api, Named, Shared, Told};
+use crate::admin::serve::Visitor;
 use crate::config::meant::ListenerConfig;
 use crate::server::ListenerStatus;
 
 pub(super) fn add(api: &mut Api) {
+    const MISSING: &str = "There is no such listener.";
     api.get("/v1/listeners", "listeners", "Every listener", list)
         .answers::<Listeners>("In the order of the file.");
     api.get("/v1/listeners/{name}", "listener", "One listener", one)
         .answers::<Listener>("It.")
-        .fails(StatusCode::NOT_FOUND, "There is no such listener.");
+        .fails(StatusCode::NOT_FOUND, MISSING);
+    let pausing = "Stop accepting: peers wait in the backlog";
+    api.post("/v1/listeners/{name}/pause", "pauseListener", pausing, pause)
+        .told::<Nothing>()
+        .answers::<Listener>("It is paused.")
+        .fails(StatusCode::NOT_FOUND, MISSING);
+    api.post("/v1/listeners/{name}/resume", "resumeListener", "Accept again", resume)
+        .told::<Nothing>()
+        .answers::<Listener>("It accepts.")
+        .fails(StatusCode::NOT_FOUND, MISSING);
+    let draining = "Stop accepting, and ask its connections to end; `resume` accepts again";
+    api.post("/v1/listeners/{name}/drain", "drainListener", draining, drain)
+        .told::<Nothing>()
+        .answers::<Listener>("It is paused, and its connections end.")
+        .fails(StatusCode::NOT_FOUND, MISSING);
 }
 
 /// Every listener.
@@ -30,6 +46,8 @@ struct Listeners {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Listener {
     pub(super) name: String,
+    /// Whether it accepts, or why not: accepting, full, starved, paused, closed or failed.
+    state: &'static str,
     /// Where it listens, as server.toml writes it; with port 0 there, the port that the system chose.
     addresses: Vec<String>,
     /// Connections that it serves.
@@ -58,6 +76,7 @@ pub(super) fn all(context: &Context) -> impl Iterator<Item = (ListenerStatus, &L
 
 pub(super) fn listener((status, config): (ListenerStatus, &ListenerConfig)) -> Listener {
     Listener {
+        state: status.state.as_str(),
         addresses: status.addresses.iter().map(ToString::to_string).collect(),
         connections: status.connections,
         limit: config.limits.connections,
@@ -75,6 +94,50 @@ async fn list(State(context): State<Shared>) -> Answer<Listeners> {
 }
 
 async fn one(State(context): State<Shared>, Named(name): Named<String>) -> Result<Answer<Listener>, Problem> {
-    let mut found = all(&context).filter(|(status, _)| status.name == name);
-    found.next().map(|found| Answer(listener(found))).ok_or_else(|| no_listener(&name))
+    told(&context, &name)
+}
+
+async fn pause(
+    State(context): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Named(name): Named<String>,
+    _: Told<Nothing>,
+) -> Result<Answer<Listener>, Problem> {
+    context.server.pause(&name).map_err(|_| no_listener(&name))?;
+    done(&visitor, "pause listener", &name);
+    told(&context, &name)
+}
+
+async fn resume(
+    State(context): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Named(name): Named<String>,
+    _: Told<Nothing>,
+) -> Result<Answer<Listener>, Problem> {
+    context.server.resume(&name).map_err(|_| no_listener(&name))?;
+    done(&visitor, "resume listener", &name);
+    told(&context, &name)
+}
+
+async fn drain(
+    State(context): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Named(name): Named<String>,
+    _: Told<Nothing>,
+) -> Result<Answer<Listener>, Problem> {
+    // Before its connections are told, so that none is accepted behind them.
+    context.server.pause(&name).map_err(|_| no_listener(&name))?;
+    for connection in context.server.connections().handles() {
+        if connection.info().listener() == name {
+            connection.drain();
+        }
+    }
+    done(&visitor, "drain listener", &name);
+    told(&context, &name)
+}
+
+/// How a listener is.
+fn told(context: &Context, name: &str) -> Result<Answer<Listener>, Problem> {
+    let mut found = all(context).filter(|(status, _)| status.name == name);
+    found.next().map(|found| Answer(listener(found))).ok_or_else(|| no_listener(name))
 }

@@ -13,7 +13,7 @@ use crate::admin::routes::{Answer, Api, Asked, Shared};
 use crate::admission::why::{self, Facts, Limit, Places, Stand, Whom};
 use crate::config::Endpoint;
 use crate::config::meant::ListenerConfig;
-use crate::server::{ListenerStatus, Phase};
+use crate::server::{ListenerState, ListenerStatus};
 
 pub(super) fn add(api: &mut Api) {
     api.get("/v1/why", "why", "Whether a client would be admitted now, and by which rule", ask)
@@ -64,14 +64,13 @@ fn answer(whom: Whom, context: &Context, (status, config): (ListenerStatus, &Lis
     let server = &context.server;
     let limit = |limit: Option<usize>| limit.map_or(Limit::None, Limit::At);
     let addresses: Vec<Endpoint> = status.addresses.iter().map(endpoint).collect();
-    let stopped = matches!(server.phase(), Phase::Draining(_) | Phase::Ended(_));
     why::why(
         whom,
         &Facts {
             name: &status.name,
             addresses: &addresses,
             only_v6: config.socket.only_v6,
-            stand: Some(if stopped { Stand::Closed } else { stand(&status) }),
+            stand: Some(stand(status.state)),
             when_full: config.limits.when_full,
             listener: Places { limit: limit(config.limits.connections), taken: Some(status.connections) },
             server: Places {
@@ -82,11 +81,13 @@ fn answer(whom: Whom, context: &Context, (status, config): (ListenerStatus, &Lis
     )
 }
 
-fn stand(status: &ListenerStatus) -> Stand {
-    match status {
-        ListenerStatus { healthy: false, .. } => Stand::Closed,
-        ListenerStatus { paused: true, .. } => Stand::Starved,
-        _ => Stand::Accepts,
+fn stand(state: ListenerState) -> Stand {
+    match state {
+        ListenerState::Failed | ListenerState::Closed => Stand::Closed,
+        ListenerState::Paused => Stand::Paused,
+        ListenerState::Starved => Stand::Starved,
+        // The limits say what comes of it.
+        ListenerState::Full | ListenerState::Accepting => Stand::Accepts,
     }
 }
 

@@ -67,3 +67,53 @@ async fn a_drain_does_not_wait_for_it() {
     served.drain();
     served.over().await.was("drained", secs(5));
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_is_counted_until_the_handler_starts() {
+    let (mut client, served) = setup(&[(4, None)], None).serve(lines(), echo);
+    settle().await;
+    let counted = |shared: &Shared| {
+        let figures = shared.settings().metrics.read();
+        [figures.establishing, figures.active, figures.establish_durations.count, figures.durations.count]
+    };
+    assert_eq!(counted(&served.shared), [1, 1, 0, 0]);
+    tokio::time::sleep(secs(4)).await;
+    assert_eq!(counted(&served.shared), [0, 1, 1, 0]);
+    let metrics = Arc::clone(&served.shared.settings().metrics);
+    let up_to: Vec<_> =
+        metrics.read().establish_durations.up_to.into_iter().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(up_to, [("10.0", 1)], "four seconds");
+    client.shutdown().await.unwrap();
+    let shared = Arc::clone(&served.shared);
+    assert_eq!(served.word().await, "client_closed");
+    assert_eq!(counted(&shared), [0, 0, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_comes_so_far_is_counted_as_ended_alone() {
+    for (layers, word) in
+        [([(100, None)], "establish_timeout"), ([(1, Some(io::ErrorKind::InvalidData))], "establish_failed")]
+    {
+        let (_client, served) = setup(&layers, Some(secs(10))).serve(lines(), echo);
+        let metrics = Arc::clone(&served.shared.settings().metrics);
+        assert_eq!(served.word().await, word);
+        let figures = metrics.read();
+        assert_eq!((figures.active, figures.establishing, figures.establish_durations.count), (0, 0, 0));
+        assert!(figures.ended.contains(&(word, 1)), "{:?}", figures.ended);
+    }
+}
+
+/// A library's user may drop the runtime with all that runs on it.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_dropped_has_ended() {
+    for layers in [&[(100, None)][..], &[]] {
+        let (_client, served) = setup(layers, None).serve(lines(), echo);
+        settle().await;
+        let metrics = Arc::clone(&served.shared.settings().metrics);
+        served.task.abort();
+        assert!(served.task.await.unwrap_err().is_cancelled());
+        let figures = metrics.read();
+        assert_eq!((figures.accepted, figures.active, figures.establishing), (1, 0, 0));
+        assert!(figures.ended.contains(&("drain_aborted", 1)), "{:?}", figures.ended);
+    }
+}

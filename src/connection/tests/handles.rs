@@ -139,3 +139,37 @@ async fn a_handler_that_returns_wakes_who_still_waits() {
     assert_eq!(served.word().await, "handler_done");
     assert!(matches!(says.await.unwrap(), Err(ConnectionError::Closed)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_are_sent_without_end_are_all_counted() {
+    const FRAMES: u64 = 200_000;
+    let (mut client, served) = Setup::new().serve(Framing::default(), |conn| async move {
+        let (_receiver, sender) = conn.split();
+        // Nothing of them goes over the wire, so nothing is ever written.
+        for _ in 0..FRAMES {
+            sender.try_send(Bytes::new()).unwrap();
+        }
+        Ok(())
+    });
+    let metrics = Arc::clone(&served.shared.settings().metrics);
+    client.shutdown().await.unwrap();
+    let over = served.over().await;
+    assert_eq!(over.line["frames_out"].parse(), Ok(FRAMES));
+    assert_eq!(metrics.read().sent_frames, FRAMES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_never_left_are_counted_too() {
+    let (script, served) = Setup::new().serve_scripted(Framing::default(), |mut conn| async move {
+        conn.send("a").await?;
+        conn.flush().await?;
+        Ok(())
+    });
+    script.room(0);
+    let metrics = Arc::clone(&served.shared.settings().metrics);
+    settle().await;
+    served.registry.abort();
+    assert_eq!(served.word().await, "drain_aborted");
+    let figures = metrics.read();
+    assert_eq!((figures.sent_frames, figures.sent_bytes), (1, 0));
+}

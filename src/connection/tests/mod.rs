@@ -174,6 +174,7 @@ impl Setup {
             let Decision::Admit(permits) = admission.decide() else { panic!("the gate is full") };
             let id = last_id.fetch_add(1, Ordering::Relaxed) + 1;
             let info = Info::new(id, Arc::clone(&settings), Peer(Address::Unnamed), Local(Address::Unnamed));
+            settings.metrics.admitted();
             let admitted = registry.enter(Shared::new(info, stream), permits);
             let shared = Arc::clone(admitted.shared());
             let (registry, gate) = (Arc::clone(&registry), Arc::clone(&gate));

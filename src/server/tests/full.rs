@@ -61,3 +61,25 @@ async fn refusals_that_were_left_out_of_the_log_are_told_once() {
     assert_eq!(rest["suppressed"].parse(), Ok(PEERS - told));
     assert_eq!(log.count(Level::WARN, "further peers found no room"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whom_it_holds_at_its_end_it_has_refused() {
+    // Two loops wait to accept, and there is place for one.
+    let (sockets, setup) =
+        ([(); 2].map(|()| Scripted::default()), Setup::new(Some(1), WhenFull::Queue, echo()));
+    let loops = sockets.each_ref().map(|socket| setup.accept(socket.clone()).1);
+    settle().await;
+    let clients = sockets.each_ref().map(Scripted::connect);
+    settle().await;
+    let figures = setup.entrance.settings.metrics.read();
+    assert_eq!((figures.accepted, figures.active), (1, 1), "the other is neither served nor turned away yet");
+    setup.stop.cancel();
+    for accept_loop in loops {
+        accept_loop.await.unwrap();
+    }
+    let figures = setup.entrance.settings.metrics.read();
+    assert_eq!((figures.accepted, figures.active), (2, 1));
+    assert!(figures.refused.contains(&("refused_limit", 1)), "{:?}", figures.refused);
+    drop(clients);
+    setup.server.empty().await;
+}

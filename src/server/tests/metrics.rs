@@ -10,6 +10,8 @@ use crate::telemetry::metrics::families::TABLE;
 use crate::telemetry::metrics::family::{Family, Kind};
 
 const METRICS: &str = include_str!("../../../docs/metrics.md");
+const RULES: &str = include_str!("../../../dist/prometheus/terima.rules.yml");
+const BOARD: &str = include_str!("../../../dist/grafana/terima.json");
 
 fn all() -> impl Iterator<Item = &'static Family> {
     TABLE.iter().flat_map(|(_, families)| *families)
@@ -32,6 +34,42 @@ fn the_page_has_the_table() {
         assert_eq!(told, expected, "{heading}; it should be:\n{}\n", expected.join("\n"));
     }
     assert_eq!(all().count(), 33);
+}
+
+/// The names of metrics in a text, as it writes them.
+fn names(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| ["terima_", "process_"].iter().any(|start| word.starts_with(start)))
+        .collect()
+}
+
+#[test]
+fn alerts_board_and_page_name_what_there_is() {
+    let known: BTreeSet<String> = all()
+        .flat_map(|family| match family.kind {
+            Kind::Histogram => {
+                ["_bucket", "_sum", "_count"].map(|suffix| format!("{}{suffix}", family.name)).to_vec()
+            }
+            _ => vec![family.name.to_owned()],
+        })
+        .chain(all().map(|family| family.name.to_owned()))
+        .collect();
+    for (text, least) in [(RULES, 15), (BOARD, 25), (METRICS, 33)] {
+        let named = names(text);
+        assert!(named.len() >= least, "{named:?}");
+        for name in named {
+            assert!(known.contains(name), "{name}");
+        }
+    }
+    // Every one but what only tells what runs is on the board.
+    let board = names(BOARD);
+    for family in all().filter(|family| family.name != "terima_build_info") {
+        let shown = match family.kind {
+            Kind::Histogram => board.contains(&*format!("{}_bucket", family.name)),
+            _ => board.contains(family.name),
+        };
+        assert!(shown, "{}", family.name);
+    }
 }
 
 #[test]
@@ -125,7 +163,7 @@ async fn nobody_waits_behind_a_scrape_that_waits_for_a_connection() {
     setup.accept(socket.clone());
     let mut client = socket.connect();
     answers(&mut client).await;
-    let stuck = setup.registry.any().unwrap();
+    let stuck = setup.registry.all().pop().unwrap();
     let known_by = Arc::strong_count(&stuck);
     // Somebody writes to the connection, and that takes its time.
     let held = stuck.hold();

@@ -1,9 +1,11 @@
 //! The accept loop, over a scripted socket and over real ones.
 
 mod documented;
+mod ended;
 mod full;
 mod metrics;
 mod once;
+mod pause;
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -106,6 +108,7 @@ impl Setup {
             admission: Admission::new(Arc::clone(&server), Arc::clone(&listener)),
             settings: Arc::new(settings),
             registry: Arc::clone(&registry),
+            paused: Arc::new(watch::Sender::new(false)),
             last_id: Arc::new(AtomicU64::new(0)),
             refusals: Sampler::new(),
             fillings: Sampler::new(),
@@ -161,7 +164,7 @@ async fn a_stop_does_not_wait_behind_a_pause() {
     }
     let (heartbeat, running) = setup.accept(socket);
     tokio::time::sleep(Duration::from_millis(10_500)).await;
-    assert!(heartbeat.is_paused() && heartbeat.is_healthy());
+    assert!(heartbeat.is_starved() && heartbeat.is_healthy());
     let stopped = Instant::now();
     setup.stop.cancel();
     running.await.unwrap();

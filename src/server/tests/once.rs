@@ -10,10 +10,10 @@ fn only(setup: &Setup, sockets: &[&Scripted]) -> JoinHandle<()> {
         let heartbeat = Arc::new(Heartbeat::new());
         let spare = Arc::new(Spare::new());
         let metrics = Arc::clone(&setup.entrance.settings.metrics);
-        let listener =
-            Listener::new((*socket).clone(), "test".into(), WhenFull::Queue, spare, heartbeat, metrics);
+        let (socket, heard) = ((*socket).clone(), Arc::clone(&heartbeat));
+        let listener = Listener::new(socket, "test".into(), WhenFull::Queue, spare, heard, metrics);
         let accept_loop = AcceptLoop::new(listener, Arc::clone(&setup.entrance));
-        only.add(accept_loop.run_once(setup.stop.clone()));
+        only.add(heartbeat, accept_loop.run_once(setup.stop.clone()));
     }
     tokio::spawn(only)
 }

@@ -94,12 +94,6 @@ pub(crate) const ACCEPT_PAUSES: Family = Family::counter(
     "pauses",
     "Pauses of accepting, of 10 ms to 1 s, after an error of class system.",
 );
-pub(crate) const ACCEPT_PAUSED: Family = Family::gauge(
-    "terima_accept_paused",
-    LISTENER,
-    "0 or 1",
-    "Whether accepting pauses after such an error.",
-);
 pub(crate) const QUEUE: Family = Family::gauge(
     "terima_accept_queue_connections",
     ADDRESS,
@@ -118,11 +112,17 @@ pub(crate) const QUEUE_OVERFLOWS: Family = Family::counter(
     "connections",
     "Clients that came while an accept queue was full, since the system started: ListenOverflows of every socket in the network namespace, those of other programs too. Linux.",
 );
+pub(crate) const STATE: Family = Family::gauge(
+    "terima_listener_state",
+    &["listener", "state"],
+    "0 or 1",
+    "1 for the state that it is in, 0 for the others: failed, closed, paused (by whoever runs the server), starved (by the system), full, accepting. Where several hold, the first of them here.",
+);
 pub(crate) const HEARTBEAT_AGE: Family = Family::gauge(
     "terima_heartbeat_age_seconds",
     LISTENER,
     "seconds",
-    "Since the last sign of life of the accept loop that has been silent the longest. One comes every second; after ten without, a loop counts as hung.",
+    "Since the last sign of life of the accept loop that has been silent the longest. One comes every second; after ten without, a loop counts as hung. Not told once the listener is closed.",
 );
 
 // === the service ===
@@ -209,10 +209,7 @@ pub(crate) const START_TIME: Family = Family::gauge(
 pub(crate) const TABLE: &[(&str, &[Family])] = &[
     ("Connections", &[ACCEPTED, REFUSED, ENDED, ACTIVE, ESTABLISHING, LIMIT, DURATION, ESTABLISH_DURATION]),
     ("Traffic", &[RECEIVED_BYTES, SENT_BYTES, RECEIVED_FRAMES, SENT_FRAMES, BUFFERED_BYTES]),
-    (
-        "Accepting",
-        &[ACCEPT_ERRORS, ACCEPT_PAUSES, ACCEPT_PAUSED, QUEUE, QUEUE_LIMIT, QUEUE_OVERFLOWS, HEARTBEAT_AGE],
-    ),
+    ("Accepting", &[ACCEPT_ERRORS, ACCEPT_PAUSES, QUEUE, QUEUE_LIMIT, QUEUE_OVERFLOWS, STATE, HEARTBEAT_AGE]),
     ("The service", &[READY, SERVER_LIMIT, LOG_LINES_LOST, BUILD_INFO]),
     ("The runtime", &[RUNTIME_WORKERS, RUNTIME_BUSY, RUNTIME_TASKS, RUNTIME_QUEUE]),
     ("The process", &[OPEN_FDS, MAX_FDS, RESIDENT_MEMORY, CPU, START_TIME]),

