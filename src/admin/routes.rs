@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::handler::Handler;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
@@ -54,7 +54,7 @@ impl Api {
         H: Handler<T, Shared>,
         T: 'static,
     {
-        self.verb(Method::GET, path, id, summary, handler)
+        self.verb("get", path, id, summary, handler)
     }
 
     /// Adds what is told: its body is an object of JSON, be it empty.
@@ -63,12 +63,12 @@ impl Api {
         H: Handler<T, Shared>,
         T: 'static,
     {
-        self.verb(Method::POST, path, id, summary, handler)
+        self.verb("post", path, id, summary, handler)
     }
 
     fn verb<H, T>(
         &mut self,
-        method: Method,
+        method: &'static str,
         path: &'static str,
         id: &str,
         summary: &str,
@@ -78,8 +78,7 @@ impl Api {
         H: Handler<T, Shared>,
         T: 'static,
     {
-        let (filter, method) =
-            if method == Method::POST { (MethodFilter::POST, "post") } else { (MethodFilter::GET, "get") };
+        let filter = if method == "post" { MethodFilter::POST } else { MethodFilter::GET };
         let mut route = on(filter, handler);
         if method == "post" {
             // For each of them, whatever its handler reads.
@@ -280,6 +279,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Told<T> {
         // It was read before, and is no longer than it may be.
         let body = axum::body::to_bytes(request.into_body(), usize::MAX).await;
         let body = body.map_err(|error| Problem::bad(error.to_string()))?;
-        serde_json::from_slice(&body).map(Self).map_err(|error| Problem::bad(format!("the body: {error}")))
+        let bad = |error: serde_json::Error| Problem::bad(format!("the body: {error}"));
+        let body: Value = serde_json::from_slice(&body).map_err(bad)?;
+        // A struct would be read from a list too.
+        if !body.is_object() {
+            return Err(Problem::bad("the body is no object"));
+        }
+        serde_json::from_value(body).map(Self).map_err(bad)
     }
 }

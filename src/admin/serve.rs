@@ -57,6 +57,14 @@ pub(super) struct Visitor {
     pub(super) peer: Peer,
 }
 
+#[cfg(test)]
+impl Visitor {
+    pub(super) fn nobody() -> Self {
+        let guest = Guests::new(2).enter().unwrap();
+        Self { guest, peer: Peer(crate::Address::Unnamed) }
+    }
+}
+
 /// What every client is served by.
 struct Desk {
     policy: Policy,

@@ -19,7 +19,7 @@ pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) log: LogConfig,
     /// `None` = there is no admin interface.
-    #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "it is a fault of the file then"))]
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "it is a fault of the file then"))]
     pub(crate) admin: Option<AdminConfig>,
     pub(crate) listeners: Vec<ListenerConfig>,
     /// Where its keys are written.

@@ -206,7 +206,7 @@ impl Deadlines {
         let all = self.all(&shared.settings().timeouts, core, shared.frames_in());
         let mut due: Vec<_> = all.filter_map(left).collect();
         due.sort_by_key(|(_, left)| *left);
-        shared.settings().questions.answer(shared.info.id(), due);
+        shared.settings().questions.answer(shared.info.id(), &due);
     }
 }
 

@@ -32,7 +32,7 @@ impl Questions {
     }
 
     /// Answers all who wait for this connection.
-    pub(super) fn answer(&self, id: u64, due: Due) {
+    pub(super) fn answer(&self, id: u64, due: &Due) {
         for sender in self.lock().remove(&id).unwrap_or_default() {
             // Whoever has given up does not mind.
             let _ = sender.send(due.clone());
@@ -54,9 +54,9 @@ mod tests {
         let (one, other) = (questions.ask(7), questions.ask(7));
         drop(questions.ask(8));
         let due = vec![(EndReason::Idle, Duration::from_secs(1))];
-        questions.answer(7, due.clone());
+        questions.answer(7, &due);
         assert_eq!((one.await.unwrap(), other.await.unwrap()), (due.clone(), due));
-        questions.answer(9, Vec::new());
+        questions.answer(9, &Vec::new());
         let _waits = questions.ask(9);
         assert_eq!(questions.lock().len(), 1);
     }

@@ -141,7 +141,7 @@ async fn junk_is_refused_and_harms_nobody() {
     for (junk, status) in [
         ("\r\n\r\nGET\r\n\r\n".to_owned(), Some(400)),
         ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}".repeat(20), Some(400)),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), Some(400)),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), None),
         ("GET /live HTTP/1.1\r\nhost localhost\r\n\r\n".to_owned(), Some(400)),
         (format!("GET /live HTTP/1.1\r\nhost: localhost\r\nx: {long}\r\n\r\n"), Some(431)),
         (format!("GET /{long} HTTP/1.1\r\nhost: localhost\r\n\r\n"), None),

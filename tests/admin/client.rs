@@ -70,9 +70,12 @@ impl Admin {
     ) -> Reply {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
-        self.raw(&format!("{method} {target} HTTP/1.1\r\n{headers}content-length: {length}\r\n\r\n{body}"))
-            .await
-            .expect("no answer")
+        let mut stream = self.connect().await;
+        let request =
+            format!("{method} {target} HTTP/1.1\r\n{headers}content-length: {length}\r\n\r\n{body}");
+        // Whoever is refused early may not be read to the end.
+        let _ = stream.write_all(request.as_bytes()).await;
+        Reply::read_to(&mut stream, method).await.expect("no answer")
     }
 
     /// Sends this, and reads one answer; `None` if there is none before the end.
@@ -91,6 +94,11 @@ impl Admin {
 impl Reply {
     /// Reads one answer, `None` at the end or a reset.
     pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Self> {
+        Self::read_to(stream, "GET").await
+    }
+
+    /// As [`read`](Self::read), to a request with this method: HEAD gets no body.
+    async fn read_to(stream: &mut (impl AsyncRead + Unpin), method: &str) -> Option<Self> {
         within("an answer", async {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
@@ -104,7 +112,8 @@ impl Reply {
                 Some((name.to_ascii_lowercase(), value.to_owned()))
             };
             let headers: BTreeMap<String, String> = lines.filter_map(header).collect();
-            let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+            let length = headers.get("content-length").filter(|_| method != "HEAD");
+            let length = length.map_or(0, |length| length.parse().unwrap());
             let mut body = vec![0; length];
             stream.read_exact(&mut body).await.ok()?;
             Some(Self { status, headers, body })

@@ -55,7 +55,7 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Stri
                 for (key, inner) in value.as_object().into_iter().flatten() {
                     match known.get(key) {
                         Some(schema) => {
-                            faults.extend(self::faults(document, schema, inner, &format!("{at}.{key}")))
+                            faults.extend(self::faults(document, schema, inner, &format!("{at}.{key}")));
                         }
                         None => faults.push(format!("{at}: {key} is not in the document")),
                     }
@@ -97,6 +97,9 @@ async fn every_answer_is_as_the_document_says() {
     ended("document", peer).await;
     let mut client = Client::connect(address).await;
     client.is_echoed("here\n").await;
+    // It keeps the drain from its end.
+    let mut half = Client::connect(address).await;
+    half.send("half").await;
 
     let document = admin.json("/openapi.json").await;
     assert_eq!(document["openapi"], "3.1.0");

@@ -246,6 +246,9 @@ async fn a_drain_is_told_and_watched_to_its_end() {
     let (server, admin) = (&setup.server, &setup.admin);
     let mut client = Client::connect(server.addresses("watched")[0]).await;
     client.is_echoed("once\n").await;
+    client.send("half").await;
+    let receiving = || async { admin.json("/v1/connections/1").await["connection"]["state"] == "receiving" };
+    within("half a line", async { while !receiving().await {} }).await;
     assert_eq!(admin.post("/v1/drain", "{}").await.status, 202);
     client.expect_end().await;
     let mut watching = admin.connect().await;

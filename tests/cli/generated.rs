@@ -7,7 +7,20 @@ use tokio::process::Command;
 
 use crate::command::{ended, ended_with, terima};
 
-const SUBCOMMANDS: [&str; 7] = ["run", "serve", "check", "health", "init", "completions", "man"];
+const SUBCOMMANDS: [&str; 12] = [
+    "run",
+    "serve",
+    "check",
+    "health",
+    "status",
+    "connections",
+    "end",
+    "drain",
+    "why",
+    "init",
+    "completions",
+    "man",
+];
 
 #[tokio::test]
 async fn every_shell_has_completions_for_every_subcommand() {

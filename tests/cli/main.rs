@@ -10,6 +10,8 @@ mod run;
 
 // Signals are how a service is ended here; a console event of Windows would reach the tests themselves.
 #[cfg(unix)]
+mod ask;
+#[cfg(unix)]
 mod health;
 #[cfg(unix)]
 mod log;

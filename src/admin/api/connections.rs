@@ -227,14 +227,14 @@ async fn list(
     found.sort_unstable_by(|(one, _), (other, _)| sort.compare(*one, *other));
     let next = (found.len() > limit).then(|| found[limit - 1].0.to_string());
     found.truncate(limit);
-    let connections = found.into_iter().map(|(_, status)| Connection::of(status)).collect();
+    let connections = found.into_iter().map(|(_, status)| Connection::of(&status)).collect();
     Ok(Answer(Page { connections, matching, next }))
 }
 
 async fn one(State(context): State<Shared>, Named(id): Named<u64>) -> Result<Answer<Detail>, Problem> {
     let handle = find(&context, id)?;
     let limits = &handle.info().settings().limits;
-    let connection = Connection::of(handle.status());
+    let connection = Connection::of(&handle.status());
     let buffers = Buffers {
         input: connection.input,
         input_limit: limits.input as u64,
@@ -376,7 +376,7 @@ fn bad_mark() -> Problem {
 }
 
 impl Connection {
-    fn of(status: ConnectionStatus) -> Self {
+    fn of(status: &ConnectionStatus) -> Self {
         let info = &status.info;
         Self {
             id: info.id(),
