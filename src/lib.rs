@@ -41,33 +41,71 @@
 //!
 //! # The map
 //!
-//! In the order in which a connection meets them:
+//! The entry point is [`Server::builder`]. The modules, in the order in which a connection meets them:
 //!
-//! - `config`: `server.toml` as written, then as meant; all [`Problems`] at once
-//! - `listener`: bind, accept, and what to do when that fails
-//! - `admission`: who is served, decided before a task is spawned
-//! - `establish`: the layers that come off a stream before the first frame
-//! - [`codec`]: how the stream is cut into frames, one file a codec
-//! - [`handler`]: what answers frames, one file a handler
-//! - `connection`: one connection's life: [`Connection`], its task, deadlines, close, [`EndReason`]
-//! - `server`: [`Builder`], start, accept loops, drain
-//! - `telemetry`: the log and its access line
-//! - `platform`: what only Unix or Windows has
-//! - `admin`, with the feature of that name: what runs is asked, and told what to do, over HTTP
-//! - `cli`, with the feature of that name, which is on by default: the command line
+//! | module | is about | begin with |
+//! |---|---|---|
+//! | `config` | `server.toml` as written, then as meant | [`Problems`]: all of them at once |
+//! | `listener` | bind, accept, and what to do when that fails | [`ListenAddress`], [`Peer`] |
+//! | `admission` | who is served, decided before a task is spawned | `limits.*` of the file |
+//! | `establish` | the layers that come off a stream before the first frame | |
+//! | [`codec`] | how the stream is cut into frames, one file a codec | [`Codec`], [`Framing`] |
+//! | [`handler`] | what answers frames, one file a handler | [`Handler`], [`handler_fn`] |
+//! | `connection` | one connection's life: its task, deadlines, close | [`Connection`], [`EndReason`] |
+//! | `server` | start, accept loops, drain | [`Builder`], [`Server`] |
+//! | `telemetry` | the log and its access line | target `terima::access` |
+//! | `platform` | what only Unix or Windows has | |
+//! | `admin` | what runs is asked, and told what to do, over HTTP; with the feature of that name, which `cli` has | `[admin]` of the file |
+//! | `cli` | the command line, with the feature of that name, which is on by default | `cli::main` |
 //!
-//! The entry point is [`Server::builder`].
+//! # What is where
+//!
+//! | for | there is |
+//! |---|---|
+//! | frames in, frames out | [`Connection::recv`], [`Connection::send`] |
+//! | a tighter deadline for the next frame | [`Connection::recv_by`], [`Connection::recv_within`] |
+//! | sending from other tasks | [`Connection::split`], [`Sender`] |
+//! | clients that do not keep up | [`Sender::on_slow`], [`Sender::try_send`] |
+//! | one frame for many clients | [`SharedFrame`] |
+//! | another codec in mid-connection, or none | [`Connection::map_codec`], [`Connection::into_raw`] |
+//! | a word of one's own for why it ended | [`HandlerError::end`] |
+//! | learning that the server stops | [`Connection::drain`] |
+//! | a codec or a handler of one's own in the file | [`Builder::byte_codec`], [`Builder::codec`], [`Builder::handler`], [`Builder::handler_over`] |
+//! | a service of tower's as a handler | `service_handler`, with the feature `tower` |
+//! | who is connected; ending one, sending to one | [`Server::connections`] |
+//! | accepting nobody for a while | [`Server::pause`] |
+//! | how it is, over HTTP; metrics without | `[admin]`, with the feature `admin`; [`Server::metrics`] |
+//! | the end | [`Server::shutdown`], [`Server::ended`], [`Server::abort`] |
+//! | the whole command line for a binary of one's own | `cli::main(Server::builder().handler(…))` |
+//!
+//! # Runtimes
+//!
+//! The library makes no runtime and runs on the one that it is started on, `current_thread` or `multi_thread`, with I/O and time
+//! enabled. Every future is `Send`. Only `cli::main` makes one. Events are `tracing`'s; who installs no subscriber hears
+//! nothing.
 //!
 //! # Cancel safety
 //!
-//! Every async function here is cancel safe, and says what a dropped call has done: `recv` has taken nothing, `send` has
-//! sent nothing, [`Server::shutdown`] goes on.
+//! Every async function here is cancel safe, so all of them may stand in a `select!`. Each says what a call that is dropped
+//! before it resolved has done:
+//!
+//! | dropped | has |
+//! |---|---|
+//! | [`Connection::recv`], `recv_within`, `recv_by`; the same of a [`Receiver`] | taken nothing. Made anew, `recv_within` counts anew, `recv_by` does not |
+//! | [`Connection::send`], [`Sender::send`], [`Sender::send_shared`] | sent nothing |
+//! | [`Connection::flush`], [`Sender::flush`] | changed nothing: it is written all the same |
+//! | [`Drain::begun`], [`ConnectionHandle::ended`], [`Server::ended`] | changed nothing |
+//! | [`Server::shutdown`] | begun the shutdown, which goes on |
+//! | [`Ready::start`] | given back what was bound, and accepted nobody |
+//!
+//! A [`Handler`]'s own future is dropped at an await when its connection ends; see [`Connection`].
 //!
 //! # Foreign types
 //!
-//! On purpose in this API: `Bytes` (frames), tokio-util's `Decoder` and `Encoder` (codecs), tokio's `TcpStream`
-//! ([`RawStream::try_into_tcp`]), `AsyncRead` and `AsyncWrite`, the `Stream` and `Sink` of futures, serde's
-//! `DeserializeOwned` (options).
+//! On purpose in this API, so that their versions are part of its own: `Bytes` and `BytesMut` of bytes (frames), `Decoder` and
+//! `Encoder` of tokio-util (codecs), of tokio `TcpStream` ([`RawStream::try_into_tcp`]), `AsyncRead`, `AsyncWrite`, and
+//! `Instant` ([`Connection::recv_by`]: it is the one that a paused clock moves), `Stream` and `Sink` of futures, `Deserialize` and
+//! `DeserializeOwned` of serde (options); with the feature `tower` the `Service` of tower-service.
 
 #[cfg(feature = "admin")]
 mod admin;
@@ -84,8 +122,8 @@ mod platform;
 mod server;
 mod telemetry;
 
-// The examples of README.md are tested too.
-#[cfg(doctest)]
+// The examples of README.md are tested too. One of them has the command line.
+#[cfg(all(doctest, feature = "cli"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
@@ -101,6 +139,8 @@ pub use crate::connection::{
     EndReason, Info, RawStream, Receiver, Sender, SharedFrame, SlowConsumer, TrySendError,
 };
 pub use crate::handler::{Handler, HandlerError, HandlerFn, handler_fn};
+#[cfg(feature = "tower")]
+pub use crate::handler::{ServiceHandler, service_handler};
 pub use crate::listener::{Address, Client, Credentials, ListenAddress, Local, Peer};
 pub use crate::server::{
     Builder, ListenerState, ListenerStatus, Ready, Server, Shutdown, StartError, UnknownListener,

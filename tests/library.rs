@@ -13,7 +13,7 @@ use terima::{
     BoxError, Builder, Connection, Framing, Handler, HandlerError, ListenAddress, ListenerState, NoOptions,
     Server, StartError, handler_fn,
 };
-use tokio_util::codec::{Decoder, Encoder, LinesCodec};
+use tokio_util::codec::{AnyDelimiterCodec, Decoder, Encoder, LinesCodec};
 
 use common::{Client, assert_same, ended, listener, on_both_runtimes, start};
 
@@ -109,6 +109,28 @@ struct DelimitedOptions {
     delimiter: char,
 }
 
+/// A handler whose codec has no default: it answers each piece between its delimiters.
+struct Pieces {
+    at: u8,
+}
+
+impl Handler for Pieces {
+    type Codec = AnyDelimiterCodec;
+
+    async fn handle(&self, mut conn: Connection<AnyDelimiterCodec>) -> Result<(), HandlerError> {
+        while let Some(piece) = conn.recv().await? {
+            conn.send(String::from_utf8_lossy(&piece)).await?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PiecesOptions {
+    at: char,
+}
+
 /// All of the above.
 fn builder() -> Builder {
     let double = |_: NoOptions| {
@@ -135,6 +157,13 @@ fn builder() -> Builder {
         .handler("double", double)
         .handler("silent", silent)
         .handler("full", full)
+        .handler_over(
+            "pieces",
+            |options: PiecesOptions| {
+                Ok(Pieces { at: u8::try_from(options.at).map_err(|_| "`at` must be one byte")? })
+            },
+            |pieces| AnyDelimiterCodec::new(vec![pieces.at], vec![b'|', pieces.at]),
+        )
         .codec("numbers", |options: NumbersOptions| Ok(Numbers { base: options.base }))
         .byte_codec("delimited", delimited)
 }
@@ -182,6 +211,16 @@ on_both_runtimes! {
         let peer = client.address();
         drop(client);
         assert_eq!(&ended("delimited", peer).await["reason"], "bad_frame");
+    }
+
+    async fn a_handler_makes_its_codec_itself() {
+        let text = [
+            written("semicolons", r#"{ type = "pieces", at = ";" }"#, ""),
+            written("commas", r#"{ type = "pieces", at = "," }"#, ""),
+        ];
+        let server = start(builder(), &text.concat()).await;
+        assert_same(&answer(&server, "semicolons", b"a;b,c;").await, b"a|;b,c|;");
+        assert_same(&answer(&server, "commas", b"a;b,c,").await, b"a;b|,c|,");
     }
 
     async fn a_handler_has_a_word_of_its_own() {
@@ -243,7 +282,7 @@ fn names_that_there_are_not() {
             "\"teleport\"",
             "",
             "server.toml:4:11: there is no handler `teleport` (known handlers: `chargen`, `daytime`, `discard`, `double`, `echo`, \
-             `full`, `quote`, `shout`, `silent`, `time`)",
+             `full`, `pieces`, `quote`, `shout`, `silent`, `time`)",
         ),
         (
             "\"echo\"",
@@ -286,6 +325,16 @@ fn a_codec_must_suit_the_handler() {
     ] {
         assert_eq!(problems(handler, &format!("codec = {codec}")), [expected]);
     }
+}
+
+#[test]
+fn who_makes_the_codec_is_not_given_one() {
+    let handler = r#"{ type = "pieces", at = ";" }"#;
+    assert_eq!(
+        problems(handler, "codec = \"lines\""),
+        ["server.toml:5:9: handler `pieces` makes its own codec, AnyDelimiterCodec (remove `codec`)"]
+    );
+    assert_eq!(problems(r#"{ type = "pieces", at = "→" }"#, ""), ["server.toml:4:20: `at` must be one byte"]);
 }
 
 #[test]

@@ -46,8 +46,11 @@ use self::exit::Exit;
 /// - 75: the drain timed out or was cut short, connections were aborted.
 ///
 /// ```no_run
+/// use terima::{Connection, Framing, NoOptions, Server, handler_fn};
+///
 /// fn main() -> std::process::ExitCode {
-///     terima::cli::main(terima::Server::builder())
+///     let hello = |mut conn: Connection<Framing>| async move { Ok(conn.send("hello\n").await?) };
+///     terima::cli::main(Server::builder().handler("hello", move |_: NoOptions| Ok(handler_fn(hello))))
 /// }
 /// ```
 pub fn main(builder: Builder) -> ExitCode {

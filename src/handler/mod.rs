@@ -18,6 +18,8 @@ mod function;
 mod quote;
 mod service;
 mod time;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub use self::chargen::Chargen;
 pub use self::daytime::Daytime;
@@ -28,6 +30,8 @@ pub use self::function::{HandlerFn, handler_fn};
 pub use self::quote::{Quote, QuoteOptions};
 pub(crate) use self::service::{Serve, Service};
 pub use self::time::Time;
+#[cfg(feature = "tower")]
+pub use self::tower::{ServiceHandler, service_handler};
 use crate::codec::Codec;
 use crate::connection::Connection;
 

@@ -67,7 +67,8 @@ impl Builder {
     /// be shared between listeners is captured by it, as an `Arc`.
     ///
     /// Without a `codec` in the file, connections get the handler's `Codec::default()`. With one, that has to be of the
-    /// handler's codec type, or a byte codec where the handler speaks [`Framing`](crate::Framing).
+    /// handler's codec type, or a byte codec where the handler speaks [`Framing`](crate::Framing). Where there is no default,
+    /// [`handler_over`](Self::handler_over) is the one to use.
     ///
     /// An error of `make` is a problem of the file: it says what is wrong with options whose types were right.
     #[must_use]
@@ -78,6 +79,56 @@ impl Builder {
         F: Fn(O) -> Result<H, HandlerError> + Send + Sync + 'static,
     {
         self.catalogue.add_handler(name, make);
+        self
+    }
+
+    /// Registers a handler that makes the codec of each connection itself: for a codec without a default, or one that
+    /// depends on the handler's options. Otherwise as [`handler`](Self::handler).
+    ///
+    /// The file can't name a codec for it: a `codec` key beside it is a problem.
+    ///
+    /// ```
+    /// use serde::Deserialize;
+    /// use terima::{Connection, Handler, HandlerError, Server};
+    /// use tokio_util::codec::AnyDelimiterCodec;
+    ///
+    /// struct Split { at: u8 }
+    ///
+    /// impl Handler for Split {
+    ///     type Codec = AnyDelimiterCodec;
+    ///
+    ///     async fn handle(&self, mut conn: Connection<AnyDelimiterCodec>) -> Result<(), HandlerError> {
+    ///         while let Some(part) = conn.recv().await? {
+    ///             conn.send(String::from_utf8_lossy(&part)).await?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// #[derive(Deserialize)]
+    /// #[serde(deny_unknown_fields)]
+    /// struct SplitOptions { at: char } // handler = { type = "split", at = ";" }
+    ///
+    /// let builder = Server::builder().handler_over(
+    ///     "split",
+    ///     |options: SplitOptions| {
+    ///         Ok(Split { at: u8::try_from(options.at).map_err(|_| "`at` must be one byte")? })
+    ///     },
+    ///     |split| AnyDelimiterCodec::new(vec![split.at], b"\n".to_vec()),
+    /// );
+    /// # let text = "[[listener]]\nname = \"x\"\naddress = \":0\"\nhandler = { type = \"split\", at = \";\" }";
+    /// # builder.parse(text)?;
+    /// # Ok::<(), terima::Problems>(())
+    /// ```
+    #[must_use]
+    pub fn handler_over<O, H, F, M>(mut self, name: &str, make: F, codec: M) -> Self
+    where
+        O: DeserializeOwned,
+        H: Handler,
+        F: Fn(O) -> Result<H, HandlerError> + Send + Sync + 'static,
+        M: Fn(&H) -> H::Codec + Send + Sync + 'static,
+    {
+        self.catalogue.add_handler_over(name, make, codec);
         self
     }
 

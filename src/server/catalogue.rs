@@ -19,6 +19,8 @@ pub(super) struct Catalogue {
 
 struct HandlerEntry {
     speaks: CodecType,
+    /// The file may name a codec for it.
+    takes_codec: bool,
     make: Make<Box<dyn Unpaired>>,
 }
 
@@ -51,7 +53,14 @@ trait Unpaired {
     fn with_codec(self: Box<Self>, codec: MadeCodec) -> Option<Arc<dyn Serve>>;
 }
 
+/// A handler whose codec has a default.
 struct Made<H>(H);
+
+/// A handler whose codec is made of it.
+struct MadeOver<H, M> {
+    handler: H,
+    codec: Arc<M>,
+}
 
 impl Catalogue {
     pub(super) fn add_handler<O, H, F>(&mut self, name: &str, make: F)
@@ -62,7 +71,24 @@ impl Catalogue {
     {
         let make: Make<Box<dyn Unpaired>> =
             Box::new(move |choice, faults| Some(Box::new(Made(from_options(choice, faults, &make)?))));
-        self.handlers.insert(name.to_owned(), HandlerEntry { speaks: CodecType::of::<H::Codec>(), make });
+        let speaks = CodecType::of::<H::Codec>();
+        self.handlers.insert(name.to_owned(), HandlerEntry { speaks, takes_codec: true, make });
+    }
+
+    pub(super) fn add_handler_over<O, H, F, M>(&mut self, name: &str, make: F, codec: M)
+    where
+        O: DeserializeOwned,
+        H: Handler,
+        F: Fn(O) -> Result<H, HandlerError> + Send + Sync + 'static,
+        M: Fn(&H) -> H::Codec + Send + Sync + 'static,
+    {
+        let codec = Arc::new(codec);
+        let make: Make<Box<dyn Unpaired>> = Box::new(move |choice, faults| {
+            let handler = from_options(choice, faults, &make)?;
+            Some(Box::new(MadeOver { handler, codec: Arc::clone(&codec) }))
+        });
+        let speaks = CodecType::of::<H::Codec>();
+        self.handlers.insert(name.to_owned(), HandlerEntry { speaks, takes_codec: false, make });
     }
 
     pub(super) fn add_codec<O, C, F>(&mut self, name: &str, make: F)
@@ -104,6 +130,11 @@ impl Catalogue {
         let codec_entry = look_up(&self.codecs, "codec", codec, faults)?;
         let made_codec = (codec_entry.make)(codec, faults);
         let entry = entry?;
+        if !entry.takes_codec {
+            let reason = format!("handler `{}` makes its own codec, {}", handler.name, entry.speaks.name);
+            faults.at(codec.span.clone(), reason).help("remove `codec`");
+            return None;
+        }
         if !codec_entry.suits(entry.speaks) {
             self.mismatch(handler, entry, codec, codec_entry, faults);
             return None;
@@ -174,6 +205,20 @@ impl<H: Handler<Codec: Default + Clone + Sync>> Unpaired for Made<H> {
             Err(_) => (&codec.framing? as &dyn Any).downcast_ref::<H::Codec>()?.clone(),
         };
         Some(Arc::new(Service::new(self.0, move |_: &H| codec.clone())))
+    }
+}
+
+impl<H: Handler, M> Unpaired for MadeOver<H, M>
+where
+    M: Fn(&H) -> H::Codec + Send + Sync + 'static,
+{
+    fn with_own_codec(self: Box<Self>) -> Arc<dyn Serve> {
+        let Self { handler, codec } = *self;
+        Arc::new(Service::new(handler, move |handler: &H| codec(handler)))
+    }
+
+    fn with_codec(self: Box<Self>, _: MadeCodec) -> Option<Arc<dyn Serve>> {
+        None
     }
 }
 

@@ -42,6 +42,8 @@ impl Ready {
     /// Binds every listener, then serves them all, on the runtime that it is called in: `multi_thread` or
     /// `current_thread`, with I/O and time enabled.
     ///
+    /// Cancel safe: dropped before it resolved, it has accepted nobody, and what was bound is given back.
+    ///
     /// # Errors
     ///
     /// [`StartError`], where one of the addresses cannot be listened on, or is a name that is not known. The others are given back then; no connection

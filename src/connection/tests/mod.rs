@@ -169,6 +169,9 @@ impl Setup {
         let settings = Arc::new(settings);
         let Self { registry, gate, .. } = self;
         let last_id = AtomicU64::new(0);
+        // One for all of them: `tracing` asks every subscriber that there is, whenever there is one more.
+        let log = Capture::new();
+        let dispatch = log.dispatch();
         move |stream| {
             let admission = Admission::new(Arc::clone(&gate), Arc::new(Gate::new(None)));
             let Decision::Admit(permits) = admission.decide() else { panic!("the gate is full") };
@@ -178,9 +181,8 @@ impl Setup {
             let admitted = registry.enter(Shared::new(info, stream), permits);
             let shared = Arc::clone(admitted.shared());
             let (registry, gate) = (Arc::clone(&registry), Arc::clone(&gate));
-            let log = Capture::new();
-            let task = tokio::spawn(run(Arc::clone(&service), admitted).with_subscriber(log.dispatch()));
-            Served { shared, registry, gate, task, log, started: Instant::now() }
+            let task = tokio::spawn(run(Arc::clone(&service), admitted).with_subscriber(dispatch.clone()));
+            Served { shared, registry, gate, task, log: log.clone(), started: Instant::now() }
         }
     }
 }
@@ -191,7 +193,8 @@ impl Served {
         timeout(FOREVER, self.task).await.expect("the connection has not ended").expect("the task panicked");
         assert_eq!(self.gate.inside(), 0, "a permit was kept");
         assert_eq!(self.registry.abort(), 0, "the registry still knows the connection");
-        let lines = self.log.ended();
+        let id = self.shared.info.id().to_string();
+        let lines: Vec<_> = self.log.ended().into_iter().filter(|line| line["id"] == id).collect();
         assert_eq!(lines.len(), 1, "{lines:?}");
         let line = lines.into_iter().next().unwrap();
         Over { word: line["reason"].to_owned(), after: self.started.elapsed(), line }

@@ -90,6 +90,9 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    // Two hundred steps each: that is enough.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn every_byte_once_and_in_order(steps in prop::collection::vec(step(), 0..200), vectored: bool) {
         let written = Arc::default();
