@@ -14,6 +14,8 @@ use super::sender::{Half, Sender};
 use super::shared::Shared;
 #[cfg(feature = "admin")]
 use super::status::Awaits;
+#[cfg(feature = "admin")]
+use super::status::ConnectionState;
 use super::status::ConnectionStatus;
 use super::wakers::{End, Waiting};
 use crate::admission::Gate;
@@ -90,14 +92,10 @@ impl ConnectionHandle {
     #[cfg(feature = "admin")]
     pub(crate) async fn due(&self) -> Option<Due> {
         let asked = self.0.settings().questions.ask(self.info().id());
-        {
-            let mut core = self.0.lock();
-            if core.returned || core.over {
-                return None;
-            }
-            core.asked = true;
-            core.wakers.wake_task();
+        if self.status().state == ConnectionState::Closing {
+            return None;
         }
+        self.0.ask();
         asked.await.ok()
     }
 

@@ -38,6 +38,9 @@ pub(crate) struct Shared {
     stage: AtomicU8,
     /// Bytes that the receiving end holds, as of when it last wanted more.
     undecoded: AtomicU32,
+    /// Somebody wants to know the deadlines, which the task has.
+    #[cfg(feature = "admin")]
+    asked: AtomicBool,
     drain_begun: Notify,
     core: Mutex<Core>,
 }
@@ -93,9 +96,6 @@ pub(super) struct Core {
     pub(super) receive: Receive,
     /// By when the frame that is waited for has to be there, where the handler said so.
     pub(super) frame_by: Option<Moment>,
-    /// Somebody wants to know the deadlines, which the task has.
-    #[cfg(feature = "admin")]
-    pub(super) asked: bool,
     /// The end of the client's input was read.
     pub(super) eof: bool,
     /// The handler was polled for the first time.
@@ -145,6 +145,8 @@ impl Shared {
             draining: AtomicBool::new(false),
             stage: AtomicU8::new(ESTABLISHING),
             undecoded: AtomicU32::new(0),
+            #[cfg(feature = "admin")]
+            asked: AtomicBool::new(false),
             drain_begun: Notify::new(),
             core: Mutex::new(Core {
                 stream: Some(stream),
@@ -159,8 +161,6 @@ impl Shared {
                 drain: None,
                 receive: Receive::Busy,
                 frame_by: None,
-                #[cfg(feature = "admin")]
-                asked: false,
                 eof: false,
                 started: false,
                 returned: false,
@@ -250,6 +250,21 @@ impl Shared {
     pub(super) fn buffered(&self) -> Buffered {
         let output = self.lock().output.len();
         Buffered { input: self.undecoded() as u64, output: output as u64 }
+    }
+
+    /// Has its task tell the deadlines.
+    #[cfg(feature = "admin")]
+    pub(super) fn ask(&self) {
+        // Under the lock: the task, which holds it when it looks, sees this or is woken after it.
+        let mut core = self.lock();
+        self.asked.store(true, Ordering::Relaxed);
+        core.wakers.wake_task();
+    }
+
+    /// Whether somebody wants to know the deadlines.
+    #[cfg(feature = "admin")]
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) && self.asked.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn is_draining(&self) -> bool {

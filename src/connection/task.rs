@@ -2,8 +2,6 @@
 
 use std::future::poll_fn;
 use std::io;
-#[cfg(feature = "admin")]
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -207,7 +205,7 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
         }
         let due = self.deadlines.as_mut().poll(cx, self.shared, core, stuck);
         #[cfg(feature = "admin")]
-        if mem::take(&mut core.asked) {
+        if self.shared.is_asked() {
             self.deadlines.tell(self.shared, core);
         }
         match due {

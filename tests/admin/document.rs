@@ -162,3 +162,21 @@ async fn what_needs_no_token_says_so() {
         assert_eq!(*security, if needed { json!([{ "token": [] }]) } else { json!([]) }, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_page_has_every_verb() {
+    let setup = start(Server::builder(), "", &listener("page", "echo", "")).await;
+    let document = setup.admin.json("/openapi.json").await;
+    let page = include_str!("../../docs/admin.md");
+    let mut verbs = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        verbs.extend(
+            methods.as_object().unwrap().keys().map(|verb| format!("{} {path}", verb.to_uppercase())),
+        );
+    }
+    for verb in &verbs {
+        assert!(page.contains(&format!("\n| `{verb}` | ")), "{verb}");
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `GET ") || line.starts_with("| `POST "));
+    assert_eq!(rows.count(), verbs.len());
+}

@@ -10,6 +10,7 @@ mod service;
 
 mod clients;
 mod logrotate;
+mod openapi;
 mod peers;
 mod prometheus;
 mod replaced;

@@ -14,7 +14,6 @@ const LEAST: &str = "[[listener]]\nname = \"echo\"\naddress = \"127.0.0.1:7\"\nh
 
 fn is_built_in(config: &Config) {
     assert_eq!(config.server, ServerConfig::default());
-    assert_eq!(config.admin, None);
     assert_eq!(config.log, LogConfig::default());
     assert!(!config.listeners.is_empty());
     for listener in &config.listeners {
@@ -33,7 +32,9 @@ fn what_is_left_out_is_built_in() {
 #[test]
 fn the_shipped_file_is_built_in() {
     is_built_in(&valid(SERVER));
+    assert_eq!(valid(SERVER).admin, None, "it is on by being there");
     is_built_in(&valid(CONTAINER));
+    assert_eq!(valid(CONTAINER).admin, Some(AdminConfig::default()));
 }
 
 #[test]
