@@ -57,6 +57,7 @@
 //! | `server` | start, accept loops, drain | [`Builder`], [`Server`] |
 //! | `telemetry` | the log and its access line, what is counted | target `terima::access`, [`Server::metrics`] |
 //! | `platform` | what only Unix or Windows has | |
+//! | `admin` | what runs is asked, and told what to do, over HTTP; with the feature of that name, which `cli` has | `[admin]` of the file |
 //! | `cli` | the command line, with the feature of that name, which is on by default | `cli::main` |
 //! | `testing` | servers, clients and a codec harness for the tests of a program, with the feature of that name | `testing::serve` |
 //!
@@ -76,6 +77,7 @@
 //! | a service of tower's as a handler | `service_handler`, with the feature `tower` |
 //! | who is connected; ending one, sending to one | [`Server::connections`] |
 //! | accepting nobody for a while | [`Server::pause`] |
+//! | how it is, over HTTP; metrics without | `[admin]`, with the feature `admin`; [`Server::metrics`] |
 //! | the end | [`Server::shutdown`], [`Server::ended`], [`Server::abort`] |
 //! | the whole command line for a binary of one's own | `cli::main(Server::builder().handler(…))` |
 //!
@@ -110,6 +112,8 @@
 //! feature `schema`, which `cli` turns on, `JsonSchema` and `Schema` of schemars. [`schemars`] is here again, for deriving with
 //! the version that is meant.
 
+#[cfg(feature = "admin")]
+mod admin;
 mod admission;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -140,6 +144,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[cfg(feature = "schema")]
 pub use schemars;
 
+#[cfg(feature = "admin")]
+pub use crate::admin::{AdminError, TokenError};
 pub use crate::codec::{Codec, Framing};
 pub use crate::config::{FilePath, NoOptions, Overrides, Problem, Problems, Size, Timeout};
 pub use crate::connection::{

@@ -4,6 +4,8 @@
 //! once of the peer and, where a trusted PROXY header names another, once more of the client.
 
 mod gate;
+#[cfg(feature = "admin")]
+pub(crate) mod why;
 
 use std::sync::Arc;
 

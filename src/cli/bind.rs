@@ -1,21 +1,18 @@
 //! Why a listener could not be bound, in words that help.
 
+use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use listeners::{Listener, Process, Protocol, SocketState};
 
-use crate::ListenAddress;
 use crate::platform;
 use crate::telemetry::escape::Escaped;
+use crate::{AdminError, ListenAddress, TokenError};
 
 /// One message: which listener, where, why, and what to do about it if that is known.
 pub(super) fn explain(listener: &str, address: &ListenAddress, error: &io::Error) -> String {
-    let reason = match address {
-        ListenAddress::Tcp(address) => tcp(*address, error),
-        ListenAddress::Unix(_) | ListenAddress::Abstract(_) => unix(error),
-    };
-    format!("listener `{listener}` can't listen on {address}: {reason}")
+    format!("listener `{listener}` can't listen on {address}: {}", reason(address, error))
 }
 
 /// The same, of a name that can't be looked up.
@@ -24,6 +21,33 @@ pub(super) fn unknown_name(listener: &str, name: &str, error: &io::Error) -> Str
         "listener `{listener}` can't listen on {name}: the name is not known: {error}\n  help: name one that this machine \
          can look up, or an address"
     )
+}
+
+/// The same, of the admin interface.
+pub(super) fn explain_admin(error: &AdminError) -> String {
+    match error {
+        AdminError::Bind { address, source } => {
+            format!("the admin interface can't listen on {address}: {}", reason(address, source))
+        }
+        AdminError::Token { path, source } => {
+            let help = match source {
+                TokenError::Make(_) => {
+                    "admin.token_file names another place; its folder must be there, and be writable for who starts terima"
+                }
+                TokenError::Read(_) => "it must be readable for who starts terima",
+                TokenError::Unfit => "remove it, and the next start makes one",
+            };
+            let cause = source.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("admin.token_file: {}: {source}{cause}\n  help: {help}", path.display())
+        }
+    }
+}
+
+fn reason(address: &ListenAddress, error: &io::Error) -> String {
+    match address {
+        ListenAddress::Tcp(address) => tcp(*address, error),
+        ListenAddress::Unix(_) | ListenAddress::Abstract(_) => unix(error),
+    }
 }
 
 fn tcp(address: SocketAddr, error: &io::Error) -> String {

@@ -2,16 +2,19 @@
 
 use std::future::pending;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::admin::{LogLevel, Program};
 use crate::platform::{Signal, Signals, Stop};
 use crate::server::Bound;
-use crate::telemetry::log::Log;
+use crate::telemetry::log::{Filter, Log};
 use crate::{Ready, Server, Shutdown};
 
 use super::exit::Exit;
@@ -43,16 +46,44 @@ impl Control {
         Ok(self.runtime.block_on(ready.bind())?)
     }
 
-    pub(super) fn run(self, bound: Bound, workers: &Workers, log: &Log) -> Result<Exit, Failure> {
+    pub(super) fn run(self, mut bound: Bound, workers: &Workers, log: &Log) -> Result<Exit, Failure> {
         let Self { runtime, mut signals } = self;
         runtime.block_on(async {
+            // On this thread: it answers though every worker is blocked.
+            let admin = bound.open_admin()?;
             let server = workers.spawn(async { bound.serve() }).await.context("the start failed")??;
             announce(&server);
+            let told = Arc::new(Notify::new());
+            let program = Whole { log: log.filter(), told: Arc::clone(&told) };
+            let admin = admin.map(|admin| admin.serve(server.clone(), Box::new(program)));
+            info!("ready");
             let mut notifier = Notifier::new();
             notifier.ready(&server);
-            let mut control = Controlled { server: &server, signals: &mut signals, log, notifier };
-            Ok(control.until_ended().await)
+            let mut control = Controlled { server: &server, signals: &mut signals, told, log, notifier };
+            let exit = control.until_ended().await;
+            if let Some(admin) = admin {
+                // Whoever watches the drain is to hear how it ended.
+                admin.finish().await;
+            }
+            Ok(exit)
         })
+    }
+}
+
+/// The program, as its admin interface sees it.
+struct Whole {
+    log: Filter,
+    /// To drain.
+    told: Arc<Notify>,
+}
+
+impl Program for Whole {
+    fn log(&self) -> Option<&dyn LogLevel> {
+        Some(&self.log)
+    }
+
+    fn drain_begun(&self) {
+        self.told.notify_one();
     }
 }
 
@@ -62,13 +93,14 @@ fn announce(server: &Server) {
             info!(listener = listener.name, %address, "listening");
         }
     }
-    info!("ready");
 }
 
 /// A service that runs, and what it is told.
 struct Controlled<'a> {
     server: &'a Server,
     signals: &'a mut Signals,
+    /// The admin interface was told to drain.
+    told: Arc<Notify>,
     log: &'a Log,
     notifier: Notifier,
 }
@@ -103,6 +135,7 @@ impl Controlled<'_> {
                     Signal::MoreDetail => self.log.raise_level(),
                     Signal::ConfiguredDetail => self.log.restore_level(),
                 },
+                () = self.told.notified() => return Stop { name: "admin", within: None },
                 () = self.notifier.due() => self.notifier.tell(self.server),
             }
         }
@@ -120,7 +153,7 @@ async fn drain(server: &Server, again: impl Future<Output = Stop>, within: Optio
     let mut shutdown = pin!(server.shutdown());
     let cut_by = tokio::select! {
         biased;
-        ended = &mut shutdown => return told(ended),
+        ended = &mut shutdown => return outcome(ended),
         again = again => again.name,
         () = passed(within) => "the system waits no longer",
     };
@@ -131,7 +164,7 @@ async fn drain(server: &Server, again: impl Future<Output = Stop>, within: Optio
 }
 
 /// How a drain that nobody cut short ended.
-fn told(ended: Shutdown) -> Exit {
+fn outcome(ended: Shutdown) -> Exit {
     match ended {
         Shutdown::Drained => {
             info!("drained");

@@ -1,16 +1,18 @@
-//! `terima health`: asks a running service whether its listeners answer.
+//! `terima health`: asks a running service whether its listeners answer: itself, where it has an admin interface, else them.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::config::Endpoint;
 use crate::platform;
 use crate::{Builder, Timeout};
 
+use super::ask::{Client, Unanswered, runtime};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::load::{Source, load};
@@ -18,6 +20,11 @@ use super::load::{Source, load};
 /// Asks every address of the configuration at once; tells those that do not answer on standard error.
 pub(super) fn health(builder: Builder, source: &Source, timeout: Timeout) -> Result<Exit, Failure> {
     let ready = load(builder, source)?;
+    if let Some(admin) = &ready.config().admin
+        && admin.address.port() != Some(0)
+    {
+        return is_ready(source, timeout);
+    }
     let all = ready
         .config()
         .listeners
@@ -49,6 +56,21 @@ pub(super) fn health(builder: Builder, source: &Source, timeout: Timeout) -> Res
         tell(&format!("listener `{listener}` does not answer on {endpoint}: {}", reason(error)));
     }
     Ok(if silent.is_empty() { Exit::Ended } else { Exit::Failure })
+}
+
+/// Asks the service itself, which knows more than its listeners show.
+fn is_ready(source: &Source, timeout: Timeout) -> Result<Exit, Failure> {
+    let client = Client::needed(source)?.within(timeout.limit());
+    match runtime()?.block_on(client.get("/ready")) {
+        Ok(_) => Ok(Exit::Ended),
+        Err(Unanswered::Refused { answer, .. }) if answer["reasons"].is_array() => {
+            for reason in answer["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                tell(reason);
+            }
+            Ok(Exit::Failure)
+        }
+        Err(unanswered) => Err(unanswered.into()),
+    }
 }
 
 fn tell(message: &str) {

@@ -1,7 +1,7 @@
 //! The configuration, loaded as the command line and the environment say.
 
 use std::fmt::{self, Display};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::AdHoc;
 use crate::{Builder, Overrides, Problems, Ready};
@@ -37,6 +37,14 @@ impl Display for Configuration {
     }
 }
 
+/// There is no such file.
+pub(super) fn missing(file: &Path) -> Failure {
+    Failure::usage(
+        format!("there is no {}", file.display()),
+        "name the configuration with --config FILE, or in TERIMA_CONFIG; `terima init` writes one",
+    )
+}
+
 /// Loads and checks the configuration; binds nothing.
 pub(super) fn load(builder: Builder, source: &Source) -> Result<Ready, Failure> {
     let Source { configuration, set } = source;
@@ -45,10 +53,7 @@ pub(super) fn load(builder: Builder, source: &Source) -> Result<Ready, Failure> 
         Configuration::File(file) => {
             // `Problems` would say so too, but not how to name another one.
             if let Ok(false) = file.try_exists() {
-                return Err(Failure::usage(
-                    format!("there is no {}", file.display()),
-                    "name the configuration with --config FILE, or in TERIMA_CONFIG; `terima init` writes one",
-                ));
+                return Err(missing(file));
             }
             builder.load(file)
         }
@@ -59,7 +64,8 @@ pub(super) fn load(builder: Builder, source: &Source) -> Result<Ready, Failure> 
     loaded.map_err(failed)
 }
 
-fn overrides(set: &[String]) -> Overrides {
+/// The environment, and above it what was typed.
+pub(super) fn overrides(set: &[String]) -> Overrides {
     // A name or value that is not Unicode can't be a key of the configuration.
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -1,9 +1,10 @@
-//! The command line of the service: `run`, `serve`, `check`, `health`, `init`, `schema`, `completions` and `man`; on
-//! Windows also `service`.
+//! The command line of the service: `run`, `serve`, `check`, `health`, `init`, `schema`, `completions` and `man`; `status`,
+//! `connections`, `end`, `drain` and `why`, which ask a running one; on Windows also `service`.
 //!
 //! A program that registers handlers of its own has the same command line with one call of [`main`].
 
 mod args;
+mod ask;
 mod bind;
 mod check;
 mod completions;
@@ -14,7 +15,6 @@ mod health;
 mod init;
 mod load;
 mod man;
-mod notation;
 mod notify;
 mod output;
 mod run;
@@ -63,6 +63,7 @@ pub fn main(builder: Builder) -> ExitCode {
         Task::Run(source) => run::run(builder, &source),
         Task::Check { source, json: false } => check::check(builder, &source),
         Task::Check { source, json: true } => check::json::check(builder, &source),
+        Task::Ask(asking) => ask::ask(&asking),
         Task::Health { source, timeout } => health::health(builder, &source, timeout),
         #[cfg(windows)]
         Task::Service { name, action } => service::service(builder, &name, action),

@@ -1,5 +1,7 @@
 //! `server.toml` as meant: typed, resolved, nothing left to default.
 
+mod admin;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub(crate) use self::admin::{AdminConfig, Open};
 use super::options::Choice;
 
 /// A whole `server.toml`, resolved.
@@ -15,7 +18,13 @@ use super::options::Choice;
 pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) log: LogConfig,
+    /// `None` = there is no admin interface.
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "it is a fault of the file then"))]
+    pub(crate) admin: Option<AdminConfig>,
     pub(crate) listeners: Vec<ListenerConfig>,
+    /// Where its keys are written.
+    #[cfg(feature = "admin")]
+    pub(crate) origins: super::origins::Origins,
 }
 
 /// `[server]`: what belongs to the process.

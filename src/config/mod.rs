@@ -18,7 +18,8 @@
 //! - [`meant`]: what the program uses, and the defaults
 //! - `keys`, `shipped`: which keys a type takes, and what the shipped file says of each
 //! - `schema`: what an editor is told of all keys, as JSON Schema
-//! - `inline`: a tree as text again, for who asks what is meant
+//! - `inline`, `shown`: a tree as text again, and values as the file writes them, for who asks what is meant
+//! - `origins`, `report`: where each key is written, and a configuration key by key
 //! - [`options`]: `codec` and `handler`, whose options only their factories understand
 //! - [`fault`]: collects what is wrong; [`problem`] and [`render`]: say it
 //! - [`nearest`], [`printable`]: "did you mean", and text that is fit for a terminal
@@ -30,28 +31,37 @@ mod ad_hoc;
 mod de;
 mod fault;
 mod file;
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 mod inline;
 #[cfg(any(test, feature = "schema"))]
 mod keys;
 pub(crate) mod meant;
 mod nearest;
 mod options;
+#[cfg(feature = "admin")]
+pub(crate) mod origins;
 mod overrides;
 mod parse;
 mod printable;
 mod problem;
 mod refusal;
 mod render;
+#[cfg(feature = "admin")]
+pub(crate) mod report;
 mod resolve;
 #[cfg(feature = "schema")]
 mod schema;
 #[cfg(any(test, feature = "schema"))]
 mod shipped;
+#[cfg(feature = "admin")]
+pub(crate) mod shown;
 mod source;
 mod tree;
 mod value;
 mod written;
+
+#[cfg(feature = "admin")]
+pub(crate) use self::printable::quoted;
 
 #[cfg(test)]
 mod tests;
@@ -112,5 +122,14 @@ fn complete(mut root: Table, base: usize, overrides: &Overrides, mut faults: Fau
         let noted = faults.absent(base..base, "there is no listener");
         noted.help("add a [[listener]] with a name, an address and a handler");
     }
-    (resolve::resolve(&file, &root, &mut faults), faults)
+    #[cfg_attr(
+        not(feature = "admin"),
+        expect(unused_mut, reason = "only the admin interface asks where keys are")
+    )]
+    let mut config = resolve::resolve(&file, &root, &mut faults);
+    #[cfg(feature = "admin")]
+    {
+        config.origins = origins::Origins::of(&root, &faults.sources);
+    }
+    (config, faults)
 }

@@ -1,10 +1,10 @@
 //! `codec` and `handler`: a string where the defaults do, a table where they don't.
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 use std::fmt::{self, Display};
 
 use serde::Deserialize;
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -73,13 +73,13 @@ impl Choice {
 
 impl Options {
     /// Whether none is written.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries().next().is_none()
     }
 
     /// Keys and values, in the order in which they are written.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, impl Serialize)> {
         let entries = self.table.table().into_iter().flat_map(|table| &table.entries);
         entries.map(|entry| (entry.key.as_str(), &entry.node))
@@ -94,7 +94,7 @@ impl Options {
 }
 
 /// As an inline table of TOML.
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 impl Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.table.fmt(f)

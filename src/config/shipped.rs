@@ -21,7 +21,8 @@ pub(super) struct Key {
     pub(super) name: &'static str,
     /// In TOML.
     pub(super) value: &'static str,
-    /// It stands behind `#`: the value is an example, and no default.
+    /// It stands behind `#`: the value is an example, and no default. In a table that does itself, which is there or not, it
+    /// stands behind `##`.
     pub(super) marked: bool,
 }
 
@@ -29,7 +30,7 @@ pub(super) struct Key {
 pub(super) fn blocks() -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut block = Block::default();
-    let mut table = "";
+    let (mut table, mut mark) = ("", "#");
     for line in SHIPPED.lines().chain([""]) {
         if line.is_empty() {
             blocks.push(Block { table, ..std::mem::take(&mut block) });
@@ -39,11 +40,12 @@ pub(super) fn blocks() -> Vec<Block> {
             line.strip_prefix("# ").or(line.strip_prefix('#').filter(|c| c.is_empty()))
         {
             block.comment.push(comment);
-        } else if line.starts_with('[') {
-            table = line.trim_matches(['[', ']']);
+        } else if let Some(name) = line.strip_prefix("#[").or(line.strip_prefix('[')) {
+            table = name.trim_matches(['[', ']']);
+            mark = if line.starts_with('#') { "##" } else { "#" };
         } else if let Some((key, value)) = line.split_once(" = ") {
             let name = key.trim().trim_start_matches('#');
-            block.keys.push(Key { name, value, marked: key.starts_with('#') });
+            block.keys.push(Key { name, value, marked: key.starts_with(mark) });
         }
     }
     blocks

@@ -6,10 +6,11 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::meant::{LogFormat, WhenFull};
+use super::meant::{LogFormat, Open, WhenFull};
 use super::value::{
-    Account, Addresses, Backlog, BufferSize, Connections, FastOpen, FilePath, Keep, Mode, Name, OnlyV6,
-    Percent, ProcessConnections, Rotate, Size, Timeout, Workers,
+    Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Backlog, BufferSize, Connections,
+    FastOpen, FilePath, HostName, Keep, Mode, Name, OnlyV6, Percent, ProcessConnections, Remember, Rotate,
+    Size, Timeout, Workers,
 };
 
 /// The whole file.
@@ -20,6 +21,7 @@ use super::value::{
 pub(super) struct File {
     pub(super) server: Server,
     pub(super) log: Log,
+    pub(super) admin: Option<Admin>,
     pub(super) defaults: Defaults,
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub(super) listener: Vec<Listener>,
@@ -50,6 +52,23 @@ pub(super) struct Log {
     pub(super) file: Option<FilePath>,
     pub(super) rotate: Option<Rotate>,
     pub(super) keep: Option<Keep>,
+}
+
+/// `[admin]`: there is one where it is written.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Admin {
+    pub(super) address: Option<AdminAddress>,
+    pub(super) mode: Option<Mode>,
+    pub(super) owner: Option<Account>,
+    pub(super) group: Option<Account>,
+    pub(super) token_file: Option<FilePath>,
+    pub(super) open: Option<Vec<Open>>,
+    pub(super) hosts: Option<Vec<HostName>>,
+    pub(super) connections: Option<AdminConnections>,
+    pub(super) timeout: Option<AdminTimeout>,
+    pub(super) remember: Option<Remember>,
 }
 
 /// `[defaults]`: what a listener may have, but what it is called, where it listens and what it serves.

@@ -99,7 +99,8 @@ impl Deadlines {
             // Deadlines that stood already can only have moved away from where the timer is set.
             return Poll::Pending;
         }
-        let Some((at, reason)) = self.nearest(&shared.settings().timeouts, core, frames_in) else {
+        let all = self.all(&shared.settings().timeouts, core, frames_in);
+        let Some((at, reason)) = all.min_by_key(|(at, _)| *at) else {
             return Poll::Pending;
         };
         ready!(self.as_mut().poll_moment(cx, shared.accepted, at));
@@ -172,13 +173,14 @@ impl Deadlines {
             .is_some_and(|by| !self.watched || by < self.timer.deadline())
     }
 
-    fn nearest(&self, timeouts: &Timeouts, core: &Core, frames_in: u64) -> Option<(Moment, EndReason)> {
-        let life = self.life.map(|at| (at, EndReason::Lifetime));
-        if core.raw {
-            // A raw stream is its handler's business; only how long it may live is not.
-            return life;
-        }
-        [
+    /// What is due, and when, unless something happens before.
+    fn all(
+        &self,
+        timeouts: &Timeouts,
+        core: &Core,
+        frames_in: u64,
+    ) -> impl Iterator<Item = (Moment, EndReason)> {
+        let on_wire = [
             (Some(self.active), timeouts.idle, EndReason::Idle),
             (self.first, timeouts.first_frame, EndReason::FirstFrameTimeout),
             (self.partial, timeouts.frame, EndReason::FrameTimeout),
@@ -187,9 +189,24 @@ impl Deadlines {
         ]
         .into_iter()
         .filter_map(|(since, limit, reason)| Some((since?.after(limit)?, reason)))
-        .chain(life)
-        .chain(wanted(core, frames_in))
-        .min_by_key(|(at, _)| *at)
+        .chain(wanted(core, frames_in));
+        // A raw stream is its handler's business; only how long it may live is not.
+        let raw = core.raw;
+        on_wire.filter(move |_| !raw).chain(self.life.map(|at| (at, EndReason::Lifetime)))
+    }
+
+    /// Tells who has asked.
+    #[cfg(feature = "admin")]
+    pub(super) fn tell(&self, shared: &Shared, core: &Core) {
+        let now = Instant::now();
+        let left = |(at, reason): (Moment, _)| {
+            let left = at.instant(shared.accepted)?.saturating_duration_since(now);
+            Some((reason, left))
+        };
+        let all = self.all(&shared.settings().timeouts, core, shared.frames_in());
+        let mut due: Vec<_> = all.filter_map(left).collect();
+        due.sort_by_key(|(_, left)| *left);
+        shared.settings().questions.answer(shared.info.id(), &due);
     }
 }
 

@@ -6,10 +6,16 @@ use std::sync::Arc;
 
 use super::end::EndReason;
 use super::info::Info;
+#[cfg(feature = "admin")]
+use super::questions::Due;
 use super::registry::Registry;
 use super::send::Origin;
 use super::sender::{Half, Sender};
 use super::shared::Shared;
+#[cfg(feature = "admin")]
+use super::status::Awaits;
+#[cfg(feature = "admin")]
+use super::status::ConnectionState;
 use super::status::ConnectionStatus;
 use super::wakers::{End, Waiting};
 use crate::admission::Gate;
@@ -71,6 +77,26 @@ impl ConnectionHandle {
     /// What it is doing. After its end, what it came to.
     pub fn status(&self) -> ConnectionStatus {
         self.0.status()
+    }
+
+    /// What it waits for, if it is to end.
+    #[cfg(feature = "admin")]
+    pub(crate) fn awaits(&self) -> Awaits {
+        self.0.awaits()
+    }
+
+    /// For what it ends, and in how long, unless something happens before; the nearest first. Its task says so, when it is
+    /// polled next: that may be never, if its worker is blocked. `None` where it closes already.
+    ///
+    /// Cancel safe.
+    #[cfg(feature = "admin")]
+    pub(crate) async fn due(&self) -> Option<Due> {
+        let asked = self.0.settings().questions.ask(self.info().id());
+        if self.status().state == ConnectionState::Closing {
+            return None;
+        }
+        self.0.ask();
+        asked.await.ok()
     }
 
     /// Asks it to end, as a stopping server does: idle, it closes at once; busy, its handler gets the frames that had

@@ -18,6 +18,8 @@ mod error;
 mod info;
 mod live;
 mod output;
+#[cfg(feature = "admin")]
+mod questions;
 mod raw;
 mod receive;
 mod registry;
@@ -51,6 +53,8 @@ pub(crate) use self::end::Ended;
 pub use self::error::ConnectionError;
 pub use self::info::Info;
 pub use self::live::{ConnectionHandle, Connections};
+#[cfg(feature = "admin")]
+pub(crate) use self::questions::Questions;
 pub use self::raw::RawStream;
 use self::receive::{Receiving, Recv, RecvBy};
 pub(crate) use self::registry::{Admitted, Registry};
@@ -63,6 +67,8 @@ pub(crate) use self::settings::Settings;
 pub(crate) use self::shared::{Buffered, Shared};
 pub use self::shared_frame::SharedFrame;
 pub use self::split::Receiver;
+#[cfg(feature = "admin")]
+pub(crate) use self::status::Awaits;
 pub use self::status::{ConnectionState, ConnectionStatus};
 pub(crate) use self::task::run;
 use crate::BoxError;

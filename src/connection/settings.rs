@@ -5,6 +5,8 @@ use std::time::Duration;
 
 #[cfg(feature = "testing")]
 use super::end::Ended;
+#[cfg(feature = "admin")]
+use super::questions::Questions;
 #[cfg(feature = "testing")]
 use super::shared::Shared;
 use crate::config::{Limits, Timeouts};
@@ -12,6 +14,8 @@ use crate::establish::Layer;
 use crate::handler::Serve;
 use crate::telemetry::Sampler;
 use crate::telemetry::metrics::ListenerMetrics;
+#[cfg(feature = "admin")]
+use crate::telemetry::remembered::Remembered;
 
 /// What a listener's connections are served by. Each connection keeps the value as of its accept, so a reload can put
 /// another in its place without touching those in progress.
@@ -25,6 +29,12 @@ pub(crate) struct Settings {
     pub(crate) drain_timeout: Option<Duration>,
     /// The listener's counters: one and the same for as long as there is a listener of that name.
     pub(crate) metrics: Arc<ListenerMetrics>,
+    /// What its connections are asked.
+    #[cfg(feature = "admin")]
+    pub(crate) questions: Questions,
+    /// Where it is noted how connections ended, if anybody may ask for it.
+    #[cfg(feature = "admin")]
+    pub(crate) remembered: Option<Arc<Remembered>>,
     /// Whether an ended connection writes a line.
     pub(crate) access: bool,
     /// Handlers fail as often as their clients want them to, and each failure would be a line.

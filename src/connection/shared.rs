@@ -38,6 +38,9 @@ pub(crate) struct Shared {
     stage: AtomicU8,
     /// Bytes that the receiving end holds, as of when it last wanted more.
     undecoded: AtomicU32,
+    /// Somebody wants to know the deadlines, which the task has.
+    #[cfg(feature = "admin")]
+    asked: AtomicBool,
     drain_begun: Notify,
     core: Mutex<Core>,
 }
@@ -142,6 +145,8 @@ impl Shared {
             draining: AtomicBool::new(false),
             stage: AtomicU8::new(ESTABLISHING),
             undecoded: AtomicU32::new(0),
+            #[cfg(feature = "admin")]
+            asked: AtomicBool::new(false),
             drain_begun: Notify::new(),
             core: Mutex::new(Core {
                 stream: Some(stream),
@@ -245,6 +250,21 @@ impl Shared {
     pub(super) fn buffered(&self) -> Buffered {
         let output = self.lock().output.len();
         Buffered { input: self.undecoded() as u64, output: output as u64 }
+    }
+
+    /// Has its task tell the deadlines.
+    #[cfg(feature = "admin")]
+    pub(super) fn ask(&self) {
+        // Under the lock: the task, which holds it when it looks, sees this or is woken after it.
+        let core = self.lock();
+        self.asked.store(true, Ordering::Relaxed);
+        core.wakers.wake_task();
+    }
+
+    /// Whether somebody wants to know the deadlines.
+    #[cfg(feature = "admin")]
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) && self.asked.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn is_draining(&self) -> bool {

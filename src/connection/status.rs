@@ -75,7 +75,47 @@ impl fmt::Display for ConnectionState {
     }
 }
 
+/// What a connection that is to end waits for.
+#[cfg(feature = "admin")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Awaits {
+    /// A layer before the first frame.
+    Layer,
+    /// Its handler, which does something else than wait for a frame.
+    Handler,
+    /// The rest of a frame, for which its handler waits.
+    Frame,
+    /// The client, which is to take what was sent.
+    Output,
+    /// The client, which has everything and is to close.
+    Close,
+}
+
+#[cfg(feature = "admin")]
+impl Core {
+    fn awaits(&self) -> Awaits {
+        if self.lingering {
+            Awaits::Close
+        } else if !self.started {
+            Awaits::Layer
+        } else if !self.output.is_empty() {
+            Awaits::Output
+        } else if self.receive == Receive::Partial {
+            Awaits::Frame
+        } else if self.returned || self.over {
+            Awaits::Close
+        } else {
+            Awaits::Handler
+        }
+    }
+}
+
 impl Shared {
+    #[cfg(feature = "admin")]
+    pub(super) fn awaits(&self) -> Awaits {
+        self.lock().awaits()
+    }
+
     pub(super) fn status(&self) -> ConnectionStatus {
         let core = self.lock();
         ConnectionStatus {

@@ -205,7 +205,12 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
             // Not without a look at the deadlines: a handler and a client that keep up with each other are never pending.
             cx.waker().wake_by_ref();
         }
-        match self.deadlines.as_mut().poll(cx, self.shared, core, stuck) {
+        let due = self.deadlines.as_mut().poll(cx, self.shared, core, stuck);
+        #[cfg(feature = "admin")]
+        if self.shared.is_asked() {
+            self.deadlines.tell(self.shared, core);
+        }
+        match due {
             Poll::Pending => Next::Wait,
             Poll::Ready(Due::Drain) => Next::Drain,
             Poll::Ready(Due::End(reason)) => {

@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 pub(crate) use self::stream::Stream;
+#[cfg(feature = "cli")]
+pub(crate) use self::stream::Transport;
 
 /// One layer of a listener: takes its bytes off the stream and returns what is left.
 ///

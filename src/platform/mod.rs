@@ -15,6 +15,8 @@ use std::time::Duration;
 
 #[cfg(feature = "testing")]
 pub(crate) use system::accept_errors;
+#[cfg(feature = "cli")]
+pub(crate) use system::connect;
 pub(crate) use system::{
     ABSTRACT_SOCKETS, CHANGES_USER, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH, SocketAccess, SocketFile,
     Spare, UNIX_SOCKETS, UnixListener, accept_queue, accept_queue_overflows, claim_address, credentials,
@@ -26,6 +28,8 @@ pub(crate) use system::{
     HOLDER_REMEDY, Identity, IdentityError, PERMISSION_REMEDY, Signals, append, has_manager,
     has_standard_error, is_at, notify, raise_descriptor_limit, terminal_knows_colour, watchdog,
 };
+#[cfg(feature = "admin")]
+pub(crate) use system::{create_private, is_public};
 #[cfg(all(windows, feature = "cli"))]
 pub(crate) use system::{event_log, service, service_manager};
 

@@ -6,6 +6,8 @@ mod account;
 mod identity;
 #[cfg(feature = "cli")]
 mod manager;
+#[cfg(feature = "admin")]
+mod private_file;
 mod process;
 mod socket_file;
 mod socket_options;
@@ -36,6 +38,8 @@ pub(crate) use self::account::{group_id, user_id};
 pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]
 pub(crate) use self::manager::{has_manager, notify, watchdog};
+#[cfg(feature = "admin")]
+pub(crate) use self::private_file::{create_private, is_public};
 pub(crate) use self::process::process_figures;
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
@@ -134,6 +138,12 @@ pub(crate) const ABSTRACT_SOCKETS: bool = cfg!(any(target_os = "linux", target_o
 /// Hands a listening Unix socket to the runtime that this is called on.
 pub(crate) fn unix_listener(socket: socket2::Socket) -> io::Result<UnixListener> {
     UnixListener::from_std(socket.into())
+}
+
+/// Connects to a Unix socket with a file.
+#[cfg(feature = "cli")]
+pub(crate) async fn connect(path: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(path).await
 }
 
 /// Who is at the other end of a Unix socket.

@@ -4,6 +4,8 @@
 mod console;
 #[cfg(feature = "cli")]
 pub(crate) mod event_log;
+#[cfg(feature = "admin")]
+mod private_file;
 mod process;
 #[cfg(feature = "cli")]
 pub(crate) mod service;
@@ -28,9 +30,13 @@ use windows_sys::Win32::Networking::WinSock::{
 
 #[cfg(feature = "cli")]
 pub(crate) use self::console::{Signals, terminal_knows_colour};
+#[cfg(feature = "admin")]
+pub(crate) use self::private_file::{create_private, is_public};
 pub(crate) use self::process::process_figures;
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{has_manager, notify};
+#[cfg(feature = "cli")]
+pub(crate) use self::unix_sockets::connect;
 pub(crate) use self::unix_sockets::{
     SocketAccess, SocketFile, UnixListener, credentials, group_id, unix_listener, user_id,
 };

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::resume_unwind;
+use std::sync::Arc;
 
 use tokio::net::lookup_host;
 use tokio::task::spawn_blocking;
@@ -11,15 +12,22 @@ use tracing::warn;
 
 use super::ready::{Ready, ReadyListener};
 use super::start::StartError;
+#[cfg(feature = "admin")]
+use crate::admin::{self, Loaded};
 use crate::config::{Config, Endpoint, SocketOptions};
 use crate::listener::{ListenAddress, Listening};
 use crate::platform;
 
 /// A configuration whose sockets all listen. Clients can connect; nobody answers them yet.
 pub(crate) struct Bound {
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) listeners: Vec<BoundListener>,
     pub(super) once: bool,
+    #[cfg(feature = "admin")]
+    pub(super) admin: Option<admin::Bound>,
+    /// Once that is opened.
+    #[cfg(feature = "admin")]
+    pub(super) admin_address: Option<ListenAddress>,
 }
 
 pub(super) struct BoundListener {
@@ -35,7 +43,9 @@ struct Resolved {
 
 /// Binds all or nothing. Needs a runtime for the names, and registers nothing with it.
 pub(super) async fn bind(ready: Ready) -> Result<Bound, StartError> {
-    let Ready { config, listeners, once, .. } = ready;
+    #[cfg(feature = "admin")]
+    let loaded = Loaded { config: ready.config.clone(), file: ready.file, overrides: ready.overrides };
+    let (config, listeners, once) = (ready.config, ready.listeners, ready.once);
     let mut resolved = Vec::with_capacity(listeners.len());
     for ready in listeners {
         resolved.push(resolve(ready).await?);
@@ -45,16 +55,26 @@ pub(super) async fn bind(ready: Ready) -> Result<Bound, StartError> {
         .flat_map(|listener| listener.endpoints.iter().flat_map(|(_, addresses)| addresses.iter().copied()))
         .collect();
     // Users and groups are looked up, and a folder's lock is waited for.
-    let bind = move || resolved.into_iter().map(|listener| listener.bind(&all)).collect::<Result<_, _>>();
-    let listeners = match spawn_blocking(bind).await {
-        Ok(bound) => bound?,
+    let bind = move || {
+        let listeners = resolved.into_iter().map(|listener| listener.bind(&all)).collect::<Result<_, _>>()?;
+        Ok::<_, StartError>(Bound {
+            config,
+            listeners,
+            once,
+            #[cfg(feature = "admin")]
+            admin: admin::Bound::bind(loaded)?,
+            #[cfg(feature = "admin")]
+            admin_address: None,
+        })
+    };
+    match spawn_blocking(bind).await {
+        Ok(bound) => bound,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
             // Only a runtime that ends cancels it.
             Err(_) => pending().await,
         },
-    };
-    Ok(Bound { config, listeners, once })
+    }
 }
 
 async fn resolve(ready: ReadyListener) -> Result<Resolved, StartError> {

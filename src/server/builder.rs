@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -192,7 +193,7 @@ impl Builder {
     /// read is one.
     pub fn load(self, path: impl AsRef<Path>) -> Result<Ready, Problems> {
         let (config, faults) = config::read_file(path.as_ref(), &self.overrides);
-        self.check(config, faults)
+        self.check(config, faults, Some(path.as_ref()))
     }
 
     /// Checks the text of a `server.toml`, as [`Builder::load`] does a file's.
@@ -202,7 +203,7 @@ impl Builder {
     /// As `load`.
     pub fn parse(self, text: &str) -> Result<Ready, Problems> {
         let (config, faults) = config::read("server.toml", text, &self.overrides);
-        self.check(config, faults)
+        self.check(config, faults, None)
     }
 
     /// Checks a listener that was typed on the command line, as [`Builder::load`] does a file.
@@ -213,7 +214,7 @@ impl Builder {
     #[cfg(feature = "cli")]
     pub(crate) fn ad_hoc(self, listener: &config::AdHoc) -> Result<Ready, Problems> {
         let (config, faults) = config::read_ad_hoc(listener, &self.overrides);
-        self.check(config, faults)
+        self.check(config, faults, None)
     }
 
     /// The handlers and the codecs that there are.
@@ -222,7 +223,11 @@ impl Builder {
         self.catalogue.names()
     }
 
-    fn check(self, config: Config, mut faults: Faults) -> Result<Ready, Problems> {
+    #[cfg_attr(
+        not(feature = "admin"),
+        expect(unused_variables, reason = "only the admin interface reads it again")
+    )]
+    fn check(self, config: Config, mut faults: Faults, file: Option<&Path>) -> Result<Ready, Problems> {
         let mut listeners = Vec::with_capacity(config.listeners.len());
         for listener in &config.listeners {
             let service = self.catalogue.resolve(&listener.handler, listener.codec.as_ref(), &mut faults);
@@ -241,7 +246,16 @@ impl Builder {
             return Err(faults.into_problems());
         }
         let warnings = faults.take_warnings();
-        Ok(Ready { config, listeners, warnings, once: false })
+        Ok(Ready {
+            config: Arc::new(config),
+            #[cfg(feature = "admin")]
+            file: file.map(Path::to_owned),
+            #[cfg(feature = "admin")]
+            overrides: self.overrides,
+            listeners,
+            warnings,
+            once: false,
+        })
     }
 }
 

@@ -25,12 +25,14 @@ pub enum Shutdown {
     },
 }
 
-/// Begins the shutdown, unless it has begun: it goes on whether or not somebody waits for it.
-pub(super) fn begin(server: &Arc<Running>) {
-    if server.stopping.set(Instant::now()).is_ok() {
+/// Begins the shutdown, unless it has begun, and tells whether it had not: it goes on whether or not somebody waits for it.
+pub(super) fn begin(server: &Arc<Running>) -> bool {
+    let begins = server.stopping.set(Instant::now()).is_ok();
+    if begins {
         let driven = Arc::clone(server);
         server.runtime.spawn(async move { run(&driven).await });
     }
+    begins
 }
 
 /// Sees the shutdown to its end.

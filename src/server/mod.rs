@@ -10,6 +10,8 @@ mod catalogue;
 mod drain;
 mod first_of;
 mod metrics;
+#[cfg(feature = "admin")]
+mod phase;
 #[cfg(feature = "testing")]
 mod probe;
 mod ready;
@@ -36,11 +38,15 @@ use crate::admission::Gate;
 use crate::connection::{Connections, Registry};
 use crate::listener::{Heartbeat, ListenAddress, Queue};
 use crate::telemetry::metrics::{ListenerMetrics, exposition};
+#[cfg(feature = "admin")]
+use crate::telemetry::remembered::{Gone, Remembered};
 
 #[cfg(feature = "cli")]
 pub(crate) use self::bind::Bound;
 pub use self::builder::Builder;
 pub use self::drain::Shutdown;
+#[cfg(feature = "admin")]
+pub(crate) use self::phase::{Draining, Phase};
 #[cfg(feature = "testing")]
 pub(crate) use self::probe::Probe;
 pub use self::ready::Ready;
@@ -68,6 +74,10 @@ struct Running {
     ended: watch::Sender<Option<Shutdown>>,
     /// Where the server was started.
     runtime: Handle,
+    #[cfg(feature = "admin")]
+    admin_address: Option<ListenAddress>,
+    #[cfg(feature = "admin")]
+    remembered: Option<Arc<Remembered>>,
 }
 
 struct RunningListener {
@@ -106,6 +116,12 @@ impl Server {
         self.0.listeners.iter().map(|listener| listener.status(&self.0.connections)).collect()
     }
 
+    /// Where the admin interface listens, if the file has `[admin]`: with port 0 there, the port that the system chose.
+    #[cfg(feature = "admin")]
+    pub fn admin_address(&self) -> Option<&ListenAddress> {
+        self.0.admin_address.as_ref()
+    }
+
     /// The connections that are being served: how many, which, and a handle of each.
     ///
     /// ```no_run
@@ -121,6 +137,12 @@ impl Server {
     /// ```
     pub fn connections(&self) -> Connections {
         Connections::new(Arc::clone(&self.0.registry), Arc::clone(&self.0.connections))
+    }
+
+    /// The latest connections that have ended, the last one first.
+    #[cfg(feature = "admin")]
+    pub(crate) fn remembered(&self, most: usize, wanted: impl Fn(&Gone) -> bool) -> Vec<Arc<Gone>> {
+        self.0.remembered.as_ref().map_or_else(Vec::new, |remembered| remembered.latest(most, wanted))
     }
 
     /// Stops accepting on a listener, until [`resume`](Self::resume). Connections in progress go on.

@@ -1,17 +1,28 @@
 //! A configuration that was checked through and can be started.
 
 use std::fmt;
+#[cfg(feature = "admin")]
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Server;
 use super::bind::{self, Bound};
 use super::start::{self, StartError};
+#[cfg(feature = "admin")]
+use crate::admin::{self, Elsewhere};
+#[cfg(feature = "admin")]
+use crate::config::Overrides;
 use crate::config::{Config, Endpoint, Limits, Problem, SocketOptions, Timeouts};
 use crate::handler::Serve;
 
 /// A configuration without faults, its handlers and codecs made. Nothing is bound yet.
 pub struct Ready {
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
+    /// What it was read from.
+    #[cfg(feature = "admin")]
+    pub(super) file: Option<PathBuf>,
+    #[cfg(feature = "admin")]
+    pub(super) overrides: Overrides,
     pub(super) listeners: Vec<ReadyListener>,
     pub(super) warnings: Vec<Problem>,
     /// Whether all listeners together serve one connection and no more.
@@ -40,7 +51,19 @@ impl Ready {
     /// [`StartError`], where one of the addresses cannot be listened on, or is a name that is not known. The others are given back then; no connection
     /// was accepted.
     pub async fn start(self) -> Result<Server, StartError> {
-        self.bind().await?.serve()
+        #[cfg_attr(
+            not(feature = "admin"),
+            expect(unused_mut, reason = "only the admin interface is taken out")
+        )]
+        let mut bound = self.bind().await?;
+        #[cfg(feature = "admin")]
+        let admin = bound.open_admin()?;
+        let server = bound.serve()?;
+        #[cfg(feature = "admin")]
+        if let Some(admin) = admin {
+            admin.serve(server.clone(), Box::new(Elsewhere));
+        }
+        Ok(server)
     }
 
     /// What in the file does nothing on this system, or for these addresses. It is served all the same.
@@ -67,6 +90,15 @@ impl Ready {
 }
 
 impl Bound {
+    /// Hands the admin interface to the runtime that this is called on, if there is one. It need not be that of the service,
+    /// and answers nobody before it is served.
+    #[cfg(feature = "admin")]
+    pub(crate) fn open_admin(&mut self) -> Result<Option<admin::Open>, StartError> {
+        let open = self.admin.take().map(admin::Bound::open).transpose()?;
+        self.admin_address = open.as_ref().map(|open| open.address().clone());
+        Ok(open)
+    }
+
     /// The second half of [`Ready::start`]. Dropping it instead gives every address back.
     pub(crate) fn serve(self) -> Result<Server, StartError> {
         start::serve(self)

@@ -15,8 +15,14 @@ use super::bind::{Bound, BoundListener};
 use super::first_of::FirstOf;
 use super::ready::ReadyListener;
 use super::{Running, RunningListener, Server};
+#[cfg(feature = "admin")]
+use crate::admin::AdminError;
 use crate::admission::{Admission, Gate};
+#[cfg(feature = "admin")]
+use crate::config::meant::AdminConfig;
 use crate::config::{Config, MaxConnections};
+#[cfg(feature = "admin")]
+use crate::connection::Questions;
 use crate::connection::{Registry, Settings};
 use crate::listener::{
     Heartbeat, ListenAddress, Listener, Listening, Queue, Socket, Spare, TcpSocket, UnixSocket,
@@ -26,6 +32,8 @@ use crate::listener::{Script, Scripted};
 use crate::platform;
 use crate::telemetry::Sampler;
 use crate::telemetry::metrics::ListenerMetrics;
+#[cfg(feature = "admin")]
+use crate::telemetry::remembered::Remembered;
 
 /// Descriptors that `max_connections = "auto"` leaves for everything that is not a connection: the standard streams, the
 /// runtime's own, files and pipes of handlers.
@@ -49,6 +57,10 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The admin interface could not be opened: its address, or its token.
+    #[cfg(feature = "admin")]
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// A listener's address is a name that could not be looked up.
     #[error("listener `{listener}` cannot listen on {name}: the name is not known")]
     Resolve {
@@ -64,7 +76,9 @@ pub enum StartError {
 
 /// Serves what is bound, on the runtime that this is called on.
 pub(super) fn serve(bound: Bound) -> Result<Server, StartError> {
-    let Bound { config, listeners, once } = bound;
+    #[cfg(feature = "admin")]
+    let admin_address = bound.admin_address;
+    let (config, listeners, once) = (bound.config, bound.listeners, bound.once);
     // Before the first accept loop runs: if one socket can't be served, none is.
     let mut open = Vec::with_capacity(listeners.len());
     for BoundListener { ready, sockets } in listeners {
@@ -76,12 +90,15 @@ pub(super) fn serve(bound: Bound) -> Result<Server, StartError> {
                 address: address.clone(),
                 source,
             };
-            Ok((opened.map_err(failed)?, address.clone()))
+            Ok::<_, StartError>((opened.map_err(failed)?, address.clone()))
         });
         let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
         open.push(OpenListener { ready, sockets });
     }
-    Ok(run(&config, open, once))
+    let running = run(&config, open, once);
+    #[cfg(feature = "admin")]
+    let running = Running { admin_address, ..running };
+    Ok(Server(Arc::new(running)))
 }
 
 /// A listener whose sockets are on the runtime.
@@ -116,14 +133,17 @@ impl OpenSocket {
 }
 
 /// Runs the accept loops. Nothing can fail any more.
-fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Server {
+fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
     let addresses = open.iter().map(|listener| listener.sockets.len()).sum();
-    let connections = Arc::new(Gate::new(max_connections(config.server.max_connections, addresses)));
+    let connections = Arc::new(Gate::new(max_connections(config, addresses)));
     let registry = Arc::new(Registry::new());
     let last_id = Arc::new(AtomicU64::new(0));
     let spare = Arc::new(Spare::new());
     let stop = CancellationToken::new();
     let accept_loops = TaskTracker::new();
+    #[cfg(feature = "admin")]
+    let remembered =
+        config.admin.as_ref().and_then(|admin| admin.remember).map(Remembered::new).map(Arc::new);
     let mut only = once.then(FirstOf::default);
     let mut listeners = Vec::with_capacity(open.len());
     for OpenListener { ready, sockets } in open {
@@ -138,6 +158,10 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Server {
             timeouts: ready.timeouts,
             drain_timeout: config.server.drain_timeout,
             metrics: Arc::clone(&metrics),
+            #[cfg(feature = "admin")]
+            questions: Questions::default(),
+            #[cfg(feature = "admin")]
+            remembered: remembered.clone(),
             access: config.log.access,
             failures: Sampler::new(),
             layers: Vec::new(),
@@ -191,7 +215,7 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Server {
         // Nothing more is spawned, so that its end can be waited for.
         accept_loops.close();
     }
-    Server(Arc::new(Running {
+    Running {
         listeners,
         registry,
         connections,
@@ -203,7 +227,11 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Server {
         drain_timeout: config.server.drain_timeout,
         ended: watch::Sender::new(None),
         runtime: Handle::current(),
-    }))
+        #[cfg(feature = "admin")]
+        admin_address: None,
+        #[cfg(feature = "admin")]
+        remembered,
+    }
 }
 
 /// What an accept loop is made of, beside its socket.
@@ -240,13 +268,25 @@ impl Start<'_> {
 }
 
 /// `server.max_connections`; `None` = no limit.
-fn max_connections(configured: MaxConnections, addresses: usize) -> Option<usize> {
-    match configured {
+fn max_connections(config: &Config, addresses: usize) -> Option<usize> {
+    match config.server.max_connections {
         MaxConnections::Unlimited => None,
         MaxConnections::At(limit) => Some(limit),
         MaxConnections::Auto => {
             let descriptors = platform::descriptor_limit()?;
-            Some(descriptors.saturating_sub(RESERVED_DESCRIPTORS + addresses).max(1))
+            let reserved = RESERVED_DESCRIPTORS + addresses + admin_descriptors(config);
+            Some(descriptors.saturating_sub(reserved).max(1))
         }
     }
+}
+
+/// Those that the admin interface has set aside.
+#[cfg(feature = "admin")]
+fn admin_descriptors(config: &Config) -> usize {
+    config.admin.as_ref().map_or(0, AdminConfig::descriptors)
+}
+
+#[cfg(not(feature = "admin"))]
+fn admin_descriptors(_config: &Config) -> usize {
+    0
 }

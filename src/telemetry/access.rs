@@ -3,10 +3,14 @@
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
+#[cfg(feature = "admin")]
+use std::time::SystemTime;
 
 use tracing::{info, warn};
 
 use super::escape::Escaped;
+#[cfg(feature = "admin")]
+use super::remembered::Gone;
 use crate::connection::{Ended, Shared};
 
 /// Writes the line of a connection that has ended: an event of target `terima::access` at level info. Nothing in it is
@@ -26,6 +30,10 @@ pub(crate) fn record(connection: &Shared, ended: &Ended) {
             "a handler failed"
         );
     }
+    #[cfg(feature = "admin")]
+    if let Some(remembered) = &connection.settings().remembered {
+        remembered.note(gone(connection, ended, error.clone()));
+    }
     if !connection.settings().access {
         return;
     }
@@ -44,6 +52,26 @@ pub(crate) fn record(connection: &Shared, ended: &Ended) {
         reason = ended.word(),
         error,
     );
+}
+
+/// What stays of a connection.
+#[cfg(feature = "admin")]
+fn gone(connection: &Shared, ended: &Ended, error: Option<String>) -> Gone {
+    let (info, counters) = (&connection.info, connection.counters());
+    Gone {
+        id: info.id(),
+        listener: info.listener().to_owned(),
+        peer: info.peer(),
+        client: info.client(),
+        at: SystemTime::now(),
+        age: counters.age,
+        bytes_in: counters.bytes_in,
+        bytes_out: counters.bytes_out,
+        frames_in: counters.frames_in,
+        frames_out: counters.frames_out,
+        reason: ended.word(),
+        error,
+    }
 }
 
 /// An error with what caused it: each of our own says its own level alone.

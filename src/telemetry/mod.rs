@@ -9,6 +9,8 @@ pub(crate) mod log;
 pub(crate) mod metrics;
 #[cfg(feature = "cli")]
 pub(crate) mod panics;
+#[cfg(feature = "admin")]
+pub(crate) mod remembered;
 pub(crate) mod sample;
 
 pub(crate) use self::sample::Sampler;

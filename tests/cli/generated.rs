@@ -12,6 +12,11 @@ const SUBCOMMANDS: &[&str] = &[
     "serve",
     "check",
     "health",
+    "status",
+    "connections",
+    "end",
+    "drain",
+    "why",
     #[cfg(windows)]
     "service",
     "init",

@@ -18,6 +18,8 @@ mod service;
 mod signals;
 
 #[cfg(unix)]
+mod ask;
+#[cfg(unix)]
 mod notify;
 #[cfg(unix)]
 mod user;

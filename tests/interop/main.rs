@@ -14,6 +14,7 @@ mod clients;
 mod codecs;
 mod examples;
 mod logrotate;
+mod openapi;
 mod peers;
 mod prometheus;
 mod replaced;

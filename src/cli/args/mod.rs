@@ -1,5 +1,6 @@
 //! The command line, as typed.
 
+mod ask;
 mod notes;
 mod serve;
 #[cfg(windows)]
@@ -18,9 +19,11 @@ use serde::de::value::Error as ValueError;
 
 use crate::Timeout;
 
+use super::ask::Asking;
 use super::load::{Configuration, Source};
 #[cfg(windows)]
 use super::service::Action;
+use ask::Ask;
 use serve::Serve;
 
 pub(super) use notes::{ENVIRONMENT, EXIT_CODES, FILES};
@@ -60,7 +63,7 @@ enum Command {
     },
     /// Ask the running service whether its listeners answer
     ///
-    /// For the health check of a container. Each address of the configuration is connected to, one that is a wildcard over
+    /// For the health check of a container. With [admin], the service is asked whether it is ready. Without it, each address of the configuration is connected to, one that is a wildcard over
     /// loopback, and the connection ended at once: a listener answers if it then ends it too, or sends something. An
     /// address with port 0 can't be asked and is skipped. The exit code is 0 if all answered, and 1 if one did not, or if
     /// there was none to ask.
@@ -71,6 +74,8 @@ enum Command {
         #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = timeout)]
         timeout: Timeout,
     },
+    #[command(flatten)]
+    Ask(Ask),
     /// Install, start and stop terima as a service of Windows
     #[cfg(windows)]
     #[command(subcommand)]
@@ -141,6 +146,7 @@ pub(super) enum Task {
         source: Source,
         timeout: Timeout,
     },
+    Ask(Asking),
     #[cfg(windows)]
     Service {
         name: String,
@@ -166,6 +172,7 @@ impl Arguments {
             Command::Run(more) => Ok(Task::Run(place.and(more))),
             Command::Check { place: more, json } => Ok(Task::Check { source: place.and(more), json }),
             Command::Health { place: more, timeout } => Ok(Task::Health { source: place.and(more), timeout }),
+            Command::Ask(ask) => Ok(Task::Ask(ask.into_asking(place))),
             Command::Serve(serve) => {
                 place.unused(&["config"])?;
                 Ok(Task::Run(serve.into_source(place.assignments.set)?))

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Row, Shown, limits, log, server, socket, timeouts};
 use crate::config::Choice;
 use crate::config::meant::{Config, ListenerConfig};
+use crate::config::shown::{Row, admin, limits, log, server, socket, timeouts};
 use crate::{Builder, Problem, Ready};
 
 use crate::cli::exit::Exit;
@@ -50,12 +50,16 @@ fn problem(problem: &Problem) -> Value {
 }
 
 fn meant(file: &str, ready: &Ready) -> Value {
-    let Config { server: process, log: lines, listeners } = ready.config();
+    let Config { server: process, log: lines, admin: interface, listeners, .. } = ready.config();
     json!({
         "file": file,
         "ok": true,
         "warnings": ready.warnings().iter().map(problem).collect::<Vec<_>>(),
-        "process": { "server": section(server(process)), "log": section(log(lines)) },
+        "process": {
+            "server": section(server(process)),
+            "log": section(log(lines)),
+            "admin": interface.as_ref().map(|interface| section(admin(interface))),
+        },
         "listeners": listeners.iter().map(listener).collect::<Vec<_>>(),
     })
 }
@@ -91,14 +95,5 @@ fn choice(choice: &Choice) -> Value {
 /// The table that a section is, without its name before each key.
 fn section<const N: usize>(rows: [Row; N]) -> Map<String, Value> {
     let inside = |key: &str| key.split_once('.').map_or(key, |(_, key)| key).to_owned();
-    rows.into_iter().map(|(key, shown)| (inside(key), value(shown))).collect()
-}
-
-fn value(shown: Shown) -> Value {
-    match shown {
-        Shown::Text(text) => text.into(),
-        Shown::Number(number) => number.into(),
-        Shown::Flag(flag) => flag.into(),
-        Shown::Absent(_) => Value::Null,
-    }
+    rows.into_iter().map(|(key, shown)| (inside(key), json!(shown))).collect()
 }

@@ -1,5 +1,6 @@
 //! From `server.toml` as written to as meant: fills in the defaults and checks what no key alone can tell.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fault::Faults;
@@ -14,6 +15,7 @@ use crate::platform;
 use socket::socket;
 use unique::Unique;
 
+mod admin;
 mod socket;
 mod unique;
 
@@ -32,7 +34,15 @@ pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config 
     let log = log(&file.log);
     check_level(&log.level, root, faults);
     check_account(root, faults);
-    Config { server: server(&file.server), log, listeners }
+    let admin = file.admin.as_ref().map(|written| admin::admin(written, root, &mut unique, faults));
+    Config {
+        server: server(&file.server),
+        log,
+        admin,
+        listeners,
+        #[cfg(feature = "admin")]
+        origins: super::origins::Origins::default(),
+    }
 }
 
 fn server(written: &written::Server) -> ServerConfig {
@@ -142,15 +152,20 @@ fn addresses(written: &written::Listener, table: &Table, who: &str, faults: &mut
             continue;
         }
         let Endpoint::Path(path) = address else { continue };
-        let located = faults.sources.locate(&path.to_string_lossy(), &node.span);
-        if located.len() >= platform::LONGEST_SOCKET_PATH {
-            let message = too_long(&located);
-            let (reason, help) = message.split_once('\n').unwrap_or((&message, ""));
-            faults.at(node.span.clone(), reason).help(help);
-        }
-        *path = located.into();
+        *path = socket_path(path, &node.span, faults);
     }
     addresses
+}
+
+/// The path of a Unix socket as it can be opened.
+fn socket_path(path: &Path, written: &Span, faults: &mut Faults) -> PathBuf {
+    let located = faults.sources.locate(&path.to_string_lossy(), written);
+    if located.len() >= platform::LONGEST_SOCKET_PATH {
+        let message = too_long(&located);
+        let (reason, help) = message.split_once('\n').unwrap_or((&message, ""));
+        faults.at(written.clone(), reason).help(help);
+    }
+    located.into()
 }
 
 fn require(table: &Table, key: &str, listener: &Span, example: &str, faults: &mut Faults) {

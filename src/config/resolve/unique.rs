@@ -7,6 +7,7 @@ use super::called;
 use crate::config::fault::Faults;
 use crate::config::meant::Endpoint;
 use crate::config::printable::quoted;
+use crate::config::source::Span;
 use crate::config::tree::Table;
 
 /// The names and addresses of the listeners so far.
@@ -58,6 +59,20 @@ impl Unique {
                 );
             }
             self.addresses.push((address.clone(), name.clone()));
+        }
+    }
+}
+
+impl Unique {
+    /// Notes that the admin interface would listen where a listener does.
+    pub(super) fn admin(&mut self, address: &Endpoint, written: &Span, faults: &mut Faults) {
+        if address.port() == Some(0) {
+            return;
+        }
+        if let Some((taken, other)) = self.addresses.iter().find(|(taken, _)| overlap(taken, address)) {
+            faults
+                .at(written.clone(), format!("{} listens on {taken} already", called(other)))
+                .help("the admin interface has an address of its own");
         }
     }
 }

@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{keys_of, valid, valid_on_linux};
-use crate::config::meant::{Limits, LogConfig, ServerConfig, SocketOptions, Timeouts};
+use crate::config::meant::{AdminConfig, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts};
 use crate::config::{Config, Endpoint, written};
 
 const SERVER: &str = include_str!("../../../config/server.toml");
@@ -31,7 +31,9 @@ fn what_is_left_out_is_built_in() {
 #[test]
 fn the_shipped_file_is_built_in() {
     is_built_in(&valid(SERVER));
+    assert_eq!(valid(SERVER).admin, None, "it is on by being there");
     is_built_in(&valid(CONTAINER));
+    assert_eq!(valid(CONTAINER).admin, Some(AdminConfig::default()));
 }
 
 #[test]
@@ -58,14 +60,15 @@ fn the_shipped_listeners_are_the_same_in_the_image() {
 
 #[test]
 fn the_shipped_file_has_every_key() {
-    assert_eq!(keys_of::<written::File>(), ["server", "log", "defaults", "listener"]);
+    assert_eq!(keys_of::<written::File>(), ["server", "log", "admin", "defaults", "listener"]);
     assert_eq!(keys_of::<written::Defaults>(), ["socket", "limits", "timeouts"]);
     let in_defaults: Vec<&str> = keys_of::<written::Listener>()[4..].to_vec();
     assert_eq!(in_defaults, keys_of::<written::Defaults>());
 
-    let sections: [(&[&str], _); 5] = [
+    let sections: [(&[&str], _); 6] = [
         (&["server"], keys_of::<written::Server>()),
         (&["log"], keys_of::<written::Log>()),
+        (&["admin"], keys_of::<written::Admin>()),
         (&["defaults", "socket"], keys_of::<written::Socket>()),
         (&["defaults", "limits"], keys_of::<written::Limits>()),
         (&["defaults", "timeouts"], keys_of::<written::Timeouts>()),
@@ -81,7 +84,7 @@ fn the_shipped_file_has_every_key() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 38);
+    assert_eq!(seen, 48);
 
     let DeValue::Array(listeners) = file["listener"].get_ref() else { panic!("no list") };
     for key in &keys_of::<written::Listener>()[..4] {
@@ -96,17 +99,22 @@ fn every_key_that_stands_behind_a_mark_is_one() {
     assert_eq!(config.server.user.as_deref(), Some("terima"));
     assert_eq!(config.log.file, Some("/var/log/terima/terima.log".into()));
     assert_eq!(config.listeners[0].socket.owner.as_deref(), Some("root"));
+    let (owner, group) = (Some("root".to_owned()), Some("terima".to_owned()));
+    assert_eq!(config.admin, Some(AdminConfig { owner, group, ..AdminConfig::default() }));
 }
 
-/// The text with its lines `#key = value` made keys.
+/// The text with its lines `#key = value` made keys, and `#[table]` a table.
 fn without_marks(text: &str) -> String {
-    let key = |line: &&str| {
-        let key = line.strip_prefix('#').and_then(|rest| rest.split_once(" = "));
-        key.is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_')))
-    };
-    let marked = text.lines().filter(key).count();
-    assert_eq!(marked, 5);
-    text.lines().map(|line| if key(&line) { &line[1..] } else { line }).collect::<Vec<_>>().join("\n")
+    fn unmarked(line: &str) -> Option<&str> {
+        let rest = line.strip_prefix('#')?;
+        let rest = rest.strip_prefix('#').unwrap_or(rest);
+        let word = |key: &str| key.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_'));
+        let marked = rest.split_once(" = ").is_some_and(|(key, _)| word(key))
+            || rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(word);
+        marked.then_some(rest)
+    }
+    assert_eq!(text.lines().filter_map(unmarked).count(), 16);
+    text.lines().map(|line| unmarked(line).unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{valid_on_linux, written};
-use crate::config::Size;
 use crate::config::meant::{
-    Limits, LogConfig, LogFormat, MaxConnections, Retention, Rotation, ServerConfig, SocketOptions, Timeouts,
-    WhenFull,
+    AdminConfig, Limits, LogConfig, LogFormat, MaxConnections, Open, Retention, Rotation, ServerConfig,
+    SocketOptions, Timeouts, WhenFull,
 };
+use crate::config::{Endpoint, Size};
 
 #[test]
 fn each_key_arrives() {
@@ -30,6 +30,18 @@ fn each_key_arrives() {
         retention: Retention { rotation: Rotation::Size(1 << 20), keep: None },
     };
     assert_eq!(config.log, log);
+
+    let admin = AdminConfig {
+        address: Endpoint::Ip("127.0.0.1:27080".parse().unwrap()),
+        token_file: "secret/token".into(),
+        open: vec![Open::Health],
+        hosts: vec!["metrics.example.net".to_owned()],
+        connections: 4,
+        timeout: Duration::from_secs(2),
+        remember: None,
+        ..AdminConfig::default()
+    };
+    assert_eq!(config.admin, Some(admin));
 
     let [echo, shout] = config.listeners.as_slice() else { panic!("{config:?}") };
     let defaults = Limits { when_full: WhenFull::Reset, ..Limits::default() };

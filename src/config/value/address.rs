@@ -78,7 +78,7 @@ pub(in crate::config) fn too_long(path: &str) -> String {
 
 /// Whether it is a name after RFC 1123, or with the `_` that is common beside it. One whose last label is a number is an
 /// address that is misspelt.
-fn is_host(host: &str) -> bool {
+pub(super) fn is_host(host: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63

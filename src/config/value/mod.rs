@@ -1,6 +1,7 @@
 //! Values that are written in a form of their own: `"30s"`, `"64KiB"`, `"unlimited"`.
 
 mod address;
+mod admin;
 mod count;
 mod duration;
 mod name;
@@ -20,6 +21,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 pub(super) use address::{Addresses, too_long};
+pub(super) use admin::{AdminAddress, AdminConnections, AdminTimeout, HostName, Remember};
 pub(super) use count::{Connections, ProcessConnections, Workers};
 pub use duration::Timeout;
 pub(super) use name::Name;

@@ -9,8 +9,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use super::{
-    Account, Addresses, Backlog, BufferSize, Connections, FastOpen, FilePath, Keep, Mode, Name, OnlyV6,
-    Percent, ProcessConnections, Rotate, Size, Timeout, Workers,
+    Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Backlog, BufferSize, Connections,
+    FastOpen, FilePath, HostName, Keep, Mode, Name, OnlyV6, Percent, ProcessConnections, Remember, Rotate,
+    Size, Timeout, Workers,
 };
 use crate::config::meant::Endpoint;
 
@@ -37,18 +38,23 @@ macro_rules! shapes {
 shapes! {
     Account => either(text(r"[^\s:\u0000-\u001f\u007f-\u009f]+"), number(0, Some(u32::MAX - 1)));
     Addresses => either(address(), json!({ "type": "array", "items": address(), "minItems": 1 }));
+    AdminAddress => admin_address();
+    AdminConnections => number(2, Some(1024));
+    AdminTimeout => lasting();
     Backlog => number(1, Some(65_535));
     BufferSize => word_or(&["auto"], text("0*([1-9][0-9]*(B|KiB|MiB)|1GiB)"));
     Connections => word_or(&["unlimited"], number(1, None));
     Endpoint => address();
     FastOpen => word_or(&["off"], number(1, Some(65_535)));
     FilePath => json!({ "type": "string", "minLength": 1 });
+    HostName => text(&host());
     Keep => word_or(&["unlimited"], number(1, None));
     Mode => text("0?[0-7]{3}");
     Name => text("[A-Za-z0-9._-]{1,64}");
     OnlyV6 => word_or(&["auto"], json!({ "type": "boolean" }));
     Percent => text("0*(100|[1-9]?[0-9])%");
     ProcessConnections => word_or(&["auto", "unlimited"], number(1, None));
+    Remember => word_or(&["off"], number(1, Some(100_000)));
     Rotate => word_or(&["never", "hourly", "daily"], text(
         "0*([1-9][0-9]*[MG]iB|([4-9]|[1-9][0-9]+)KiB\
          |(409[6-9]|4[1-9][0-9]{2}|[5-9][0-9]{3}|[1-9][0-9]{4,})B)",
@@ -87,6 +93,27 @@ fn timeout() -> Value {
     shape
 }
 
+/// A name. Its last label has more than digits, or it would be an address that is misspelt.
+fn host() -> String {
+    const LABEL: &str = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
+    const LAST: &str = "[0-9]*([A-Za-z_]|[0-9]-+[A-Za-z0-9_])([A-Za-z0-9_-]*[A-Za-z0-9_])?";
+    format!(r"({LABEL}\.)*{LAST}\.?")
+}
+
+/// A duration that is never off.
+fn lasting() -> Value {
+    let mut shape = timeout();
+    shape["not"] = json!({ "enum": ["off"] });
+    shape
+}
+
+/// As [`address`], but no name and no socket without a file.
+fn admin_address() -> Value {
+    let mut shape = address();
+    shape["not"] = json!({ "pattern": format!(r"^(unix:@.*|{}:[0-9]+)$", host()) });
+    shape
+}
+
 /// Any system's: a file may be written on another one than it is for.
 ///
 /// The first pattern is for the message, which shows the form of it; the other, which nobody could read, for what has that form.
@@ -95,11 +122,8 @@ fn address() -> Value {
     const OCTET: &str = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
     // What can stand in brackets is left to the reader.
     const V6: &str = r"\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%.+)?\]";
-    const LABEL: &str = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
-    // It has more than digits, or would be an address that is misspelt.
-    const LAST: &str = "[0-9]*([A-Za-z_]|[0-9]-+[A-Za-z0-9_])([A-Za-z0-9_-]*[A-Za-z0-9_])?";
     const PATH: &str = r"(@[^\u0000]|[^@\u0000])[^\u0000]*";
-    let exact = format!(r"unix:{PATH}|({OCTET}(\.{OCTET}){{3}}|{V6}|({LABEL}\.)*{LAST}\.?)?:{PORT}");
+    let exact = format!(r"unix:{PATH}|({OCTET}(\.{OCTET}){{3}}|{V6}|{})?:{PORT}", host());
 
     let mut shape = text(r"unix:[^\u0000]+|([A-Za-z0-9._-]+|\[.+\])?:[0-9]+");
     shape["if"] = json!({ "pattern": shape["pattern"] });

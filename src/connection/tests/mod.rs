@@ -159,6 +159,10 @@ impl Setup {
             timeouts: self.timeouts,
             drain_timeout: self.drain_timeout,
             metrics: Arc::new(ListenerMetrics::new()),
+            #[cfg(feature = "admin")]
+            questions: Questions::default(),
+            #[cfg(feature = "admin")]
+            remembered: None,
             access: true,
             layers: mem::take(&mut self.layers),
             #[cfg(feature = "testing")]

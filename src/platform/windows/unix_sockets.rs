@@ -66,6 +66,12 @@ pub(crate) fn unix_listener(_socket: Socket) -> io::Result<UnixListener> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Always an error.
+#[cfg(feature = "cli")]
+pub(crate) async fn connect(_path: &Path) -> io::Result<UnixStream> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Who is at the other end of what there is not.
 pub(crate) fn credentials(stream: &UnixStream) -> Option<Credentials> {
     match *stream {}

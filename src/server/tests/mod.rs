@@ -66,6 +66,10 @@ impl Setup {
             timeouts: Timeouts::default(),
             drain_timeout: None,
             metrics: Arc::new(ListenerMetrics::new()),
+            #[cfg(feature = "admin")]
+            questions: crate::connection::Questions::default(),
+            #[cfg(feature = "admin")]
+            remembered: None,
             access: false,
             failures: Sampler::new(),
             layers: Vec::new(),

@@ -26,6 +26,29 @@ impl Level {
         Ok((Self { configured: configured.to_owned(), raised: Mutex::new(None), filter }, layer))
     }
 
+    /// As configured.
+    pub(super) fn configured(&self) -> &str {
+        &self.configured
+    }
+
+    /// As it is now.
+    pub(super) fn now(&self) -> String {
+        self.filter.with_current(ToString::to_string).unwrap_or_else(|_| self.configured.clone())
+    }
+
+    /// Logs something else.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with `level`.
+    pub(super) fn replace(&self, level: &str) -> Result<(), String> {
+        let filter = parse(level)?;
+        // From there on it is raised step by step.
+        *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = filter.max_level_hint();
+        self.set(filter, &level);
+        Ok(())
+    }
+
     /// Logs everything one step more detailed than the most detailed part of it was.
     pub(super) fn raise(&self) {
         let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,6 +24,7 @@ use tracing_subscriber::{Registry, fmt};
 use self::file::LogFile;
 use self::level::Level;
 use self::lines::{Lines, Losses, Output, Target};
+use crate::admin::LogLevel;
 use crate::config::meant::{LogConfig, LogFormat};
 use crate::platform;
 
@@ -53,7 +54,7 @@ pub(crate) fn init(config: &LogConfig, follow_links: bool) -> Result<Log, LogErr
     let colour = config.file.is_none() && colour(&io::stderr());
     let subscriber = Registry::default().with(filter).with(lines(config.format, colour, queue));
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Taken)?;
-    Ok(Log { worker: Some(worker), losses, level, output })
+    Ok(Log { worker: Some(worker), losses, level: Arc::new(level), output })
 }
 
 /// How many lines of the process's log were lost until now; `None` where it has none.
@@ -94,11 +95,38 @@ pub(crate) enum LogError {
 pub(crate) struct Log {
     worker: Option<WorkerGuard>,
     losses: Arc<Losses>,
-    level: Level,
+    level: Arc<Level>,
     output: Output,
 }
 
+/// What the log of this process lets pass, for others than its owner.
+#[derive(Debug, Clone)]
+pub(crate) struct Filter(Arc<Level>);
+
+impl LogLevel for Filter {
+    fn configured(&self) -> String {
+        self.0.configured().to_owned()
+    }
+
+    fn now(&self) -> String {
+        self.0.now()
+    }
+
+    fn set(&self, level: &str) -> Result<(), String> {
+        self.0.replace(level)
+    }
+
+    fn restore(&self) {
+        self.0.restore();
+    }
+}
+
 impl Log {
+    /// What it lets pass.
+    pub(crate) fn filter(&self) -> Filter {
+        Filter(Arc::clone(&self.level))
+    }
+
     /// Opens the file again under its name, for whoever has put it aside. If that fails, lines go on to the one that is
     /// open. No line is lost.
     pub(crate) fn reopen(&self) {

@@ -54,6 +54,23 @@ fn durations() {
 }
 
 #[test]
+fn what_admin_has() {
+    agree::<AdminAddress>(
+        &["'unix:/run/a'", "'unix:a'", "'127.0.0.1:27080'", "':0'", "'[::1]:1'"],
+        &["''", "'unix:@a'", "'localhost:1'", "'a.b.:1'", "'127.0.0.1'", "'127.0.0.1:65536'", "1", "[]"],
+        &[],
+    );
+    agree::<AdminConnections>(&["2", "1024"], &["1", "0", "-1", "1025", "'16'", "'unlimited'"], &[]);
+    agree::<AdminTimeout>(&["'10s'", "'1ms'"], &["'off'", "''", "'0s'", "10"], &["'366d'"]);
+    agree::<Remember>(&["'off'", "1", "100000"], &["0", "100001", "'unlimited'", "true"], &[]);
+    agree::<HostName>(
+        &["'localhost'", "'a.example'", "'a.example.'", "'_a'"],
+        &["''", "'.'", "'a..b'", "'a:1'", "'-a'", "'127.0.0.1'", "'[::1]'", "1"],
+        &[],
+    );
+}
+
+#[test]
 fn sizes() {
     let refused =
         ["''", "'1'", "'KiB'", "'64KB'", "'64 KiB'", "'-1B'", "'1.5MiB'", "'0B'", "'000KiB'", "64", "[]"];

@@ -1,0 +1,100 @@
+//! Whether a client would be admitted now, and by which rule.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{listeners, no_listener};
+use crate::ListenAddress;
+use crate::admin::problem::Problem;
+use crate::admin::program::Context;
+use crate::admin::routes::{Answer, Api, Asked, Shared};
+use crate::admission::why::{self, Facts, Limit, Places, Stand, Whom};
+use crate::config::Endpoint;
+use crate::config::meant::ListenerConfig;
+use crate::server::{ListenerState, ListenerStatus};
+
+pub(super) fn add(api: &mut Api) {
+    api.get("/v1/why", "why", "Whether a client would be admitted now, and by which rule", ask)
+        .asked_with::<Question>()
+        .answers::<Why>("For each listener.")
+        .fails(StatusCode::BAD_REQUEST, "It is no address.")
+        .fails(StatusCode::NOT_FOUND, "There is no such listener.");
+}
+
+/// Who would connect, and to what.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    /// The client's address, of IP; or `unix` for a process of this machine over a Unix socket.
+    address: String,
+    /// One listener alone; without it, all of them.
+    #[serde(default)]
+    listener: Option<String>,
+}
+
+/// What would happen to a client.
+#[derive(Serialize, JsonSchema)]
+struct Why {
+    address: String,
+    listeners: Vec<why::Answer>,
+}
+
+async fn ask(
+    State(context): State<Shared>,
+    Asked(question): Asked<Question>,
+) -> Result<Answer<Why>, Problem> {
+    let Question { address, listener } = question;
+    let whom = Whom::parse(&address).ok_or_else(|| {
+        let quoted = crate::config::quoted(&address);
+        Problem::bad(format!("{quoted} is no address"))
+            .help("write one as 192.0.2.1 or 2001:db8::1, or `unix`")
+    })?;
+    let asked = |(status, _): &(ListenerStatus, _)| listener.as_ref().is_none_or(|name| *name == status.name);
+    let listeners: Vec<_> =
+        listeners::all(&context).filter(asked).map(|one| answer(whom, &context, one)).collect();
+    match listener {
+        Some(name) if listeners.is_empty() => Err(no_listener(&name)),
+        _ => Ok(Answer(Why { address, listeners })),
+    }
+}
+
+fn answer(whom: Whom, context: &Context, (status, config): (ListenerStatus, &ListenerConfig)) -> why::Answer {
+    let server = &context.server;
+    let limit = |limit: Option<usize>| limit.map_or(Limit::None, Limit::At);
+    let addresses: Vec<Endpoint> = status.addresses.iter().map(endpoint).collect();
+    why::why(
+        whom,
+        &Facts {
+            name: &status.name,
+            addresses: &addresses,
+            only_v6: config.socket.only_v6,
+            stand: Some(stand(status.state)),
+            when_full: config.limits.when_full,
+            listener: Places { limit: limit(config.limits.connections), taken: Some(status.connections) },
+            server: Places {
+                limit: limit(server.max_connections()),
+                taken: Some(server.connections().len()),
+            },
+        },
+    )
+}
+
+fn stand(state: ListenerState) -> Stand {
+    match state {
+        ListenerState::Failed | ListenerState::Closed => Stand::Closed,
+        ListenerState::Paused => Stand::Paused,
+        ListenerState::Starved => Stand::Starved,
+        // The limits say what comes of it.
+        ListenerState::Full | ListenerState::Accepting => Stand::Accepts,
+    }
+}
+
+fn endpoint(address: &ListenAddress) -> Endpoint {
+    match address {
+        ListenAddress::Tcp(address) => Endpoint::Ip(*address),
+        ListenAddress::Unix(path) => Endpoint::Path(path.clone()),
+        ListenAddress::Abstract(name) => Endpoint::Abstract(name.clone()),
+    }
+}

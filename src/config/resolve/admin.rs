@@ -1,0 +1,95 @@
+//! `[admin]`: defaults, and what does not go together.
+
+use super::unique::Unique;
+use crate::config::fault::Faults;
+use crate::config::meant::{AdminConfig, Endpoint};
+use crate::config::tree::Table;
+use crate::config::written;
+use crate::platform;
+
+/// The keys that only a Unix socket has a use for.
+const OF_FILES: [&str; 3] = ["mode", "owner", "group"];
+
+/// The keys that only TCP has a use for: who may write to a Unix socket's file may ask everything.
+const OF_TCP: [&str; 2] = ["token_file", "open"];
+
+/// Resolves the section. `root` says where things are written.
+pub(super) fn admin(
+    written: &written::Admin,
+    root: &Table,
+    unique: &mut Unique,
+    faults: &mut Faults,
+) -> AdminConfig {
+    let built_in = AdminConfig::default();
+    let mut address = written.address.as_ref().map_or(built_in.address, |address| address.0.clone());
+    let node = root.at(&["admin", "address"]);
+    if let (Endpoint::Path(path), Some(node)) = (&mut address, node) {
+        *path = super::socket_path(path, &node.span, faults);
+    }
+    let config = AdminConfig {
+        address,
+        mode: written.mode.map_or(built_in.mode, |mode| mode.0),
+        owner: written.owner.as_ref().map(|owner| owner.0.clone()),
+        group: written.group.as_ref().map(|group| group.0.clone()),
+        token_file: written
+            .token_file
+            .clone()
+            // Beside the configuration, whatever the working directory is.
+            .map_or_else(|| faults.sources.locate(AdminConfig::TOKEN_FILE, &(0..0)).into(), Into::into),
+        open: written.open.clone().unwrap_or(built_in.open),
+        hosts: written.hosts.iter().flatten().map(|host| host.0.clone()).collect(),
+        connections: written.connections.map_or(built_in.connections, |limit| limit.0),
+        timeout: written.timeout.map_or(built_in.timeout, |timeout| timeout.0),
+        remember: written.remember.map_or(built_in.remember, |remember| remember.0),
+    };
+    if let Some(node) = node.filter(|node| !node.is_faulty()) {
+        unique.admin(&config.address, &node.span, faults);
+        if is_exposed(&config.address) {
+            faults.warn(
+                node.span.clone(),
+                "whoever sees the network between sees the token: this is not a loopback address, and HTTP is not encrypted",
+            );
+        }
+    }
+    warn_of_useless(&config, root, faults);
+    check_feature(root, faults);
+    config
+}
+
+/// Whether other machines can reach it.
+fn is_exposed(address: &Endpoint) -> bool {
+    match address {
+        Endpoint::Ip(address) => !address.ip().is_loopback(),
+        Endpoint::Any(_) => true,
+        Endpoint::Name { .. } | Endpoint::Path(_) | Endpoint::Abstract(_) => false,
+    }
+}
+
+fn warn_of_useless(config: &AdminConfig, root: &Table, faults: &mut Faults) {
+    let Some(table) = root.get("admin").and_then(|node| node.table()) else { return };
+    for entry in &table.entries {
+        let key = entry.key.as_str();
+        let missing = match config.is_tcp() {
+            true if OF_FILES.contains(&key) => "a Unix socket",
+            false if OF_TCP.contains(&key) => "TCP",
+            _ => continue,
+        };
+        let reason = if platform::LACKING_SOCKET_OPTIONS.contains(&key) {
+            format!("this system has no `admin.{key}`: the key does nothing")
+        } else {
+            format!("`admin.{key}` is for {missing}, which `admin.address` is not: the key does nothing")
+        };
+        faults.warn(entry.key_span.clone(), reason);
+    }
+}
+
+/// A library that was built without it must not read the section and say nothing.
+fn check_feature(root: &Table, faults: &mut Faults) {
+    if cfg!(not(feature = "admin"))
+        && let Some(node) = root.get("admin")
+    {
+        faults
+            .at(node.span.clone(), "this program was built without the admin interface")
+            .help("build it with the feature `admin` of terima, or remove the section");
+    }
+}

@@ -1,0 +1,78 @@
+//! Clients that are slow, or too many: none of them is in the way of the next.
+
+use terima::Server;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::client::Reply;
+use crate::common::{listener, within};
+use crate::start;
+
+#[tokio::test]
+async fn a_new_client_is_answered_however_many_there_are() {
+    let setup =
+        start(Server::builder(), "connections = 4\ntimeout = \"1h\"", &listener("crowd", "echo", "")).await;
+    let admin = &setup.admin;
+    let mut silent = Vec::new();
+    for n in 0..12 {
+        let mut stream = admin.connect().await;
+        // Some say nothing, some a part of a request.
+        if n % 2 == 0 {
+            stream.write_all(b"GET /live HTTP/1.1\r\nhost: loc").await.unwrap();
+        }
+        silent.push(stream);
+        assert_eq!(admin.get("/live").await.status, 200, "beside {}", n + 1);
+    }
+    // Who made room is gone; the latest ones are there.
+    let mut first = silent.remove(0);
+    assert!(!matches!(within("the first to be sent away", first.read(&mut [0])).await, Ok(1..)));
+    let mut last = silent.pop().unwrap();
+    last.write_all(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(Reply::read(&mut last).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn who_is_too_slow_is_not_waited_for() {
+    let setup = start(Server::builder(), "timeout = \"100ms\"", &listener("slow", "echo", "")).await;
+    let admin = &setup.admin;
+    for half in ["", "GET /li", "GET /live HTTP/1.1\r\nhost: localhost\r\n"] {
+        let mut stream = admin.connect().await;
+        stream.write_all(half.as_bytes()).await.unwrap();
+        let ended = within("the end", stream.read(&mut [0; 1024])).await;
+        assert!(!matches!(ended, Ok(1..)), "{half:?}: {ended:?}");
+    }
+    let head = format!(
+        "POST /v1/drain HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 2\r\n\r\n{{",
+        admin.token
+    );
+    let reply = admin.raw(&head).await.unwrap();
+    assert_eq!(reply.status, 408);
+    assert!(setup.server.is_ready());
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_not_waited_for() {
+    let setup = start(Server::builder(), "timeout = \"100ms\"", &listener("unread", "echo", "")).await;
+    let admin = &setup.admin;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = within("a connection", socket.connect(admin.address)).await.unwrap();
+    // As many answers as no buffer takes; at last they are not even asked for any more.
+    let question = format!(
+        "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n",
+        admin.token
+    );
+    let asked = async { while stream.write_all(question.repeat(100).as_bytes()).await.is_ok() {} };
+    within("to be cut off", asked).await;
+    assert_eq!(admin.get("/live").await.status, 200);
+}
+
+#[tokio::test]
+async fn one_client_may_ask_again_and_again() {
+    let setup = start(Server::builder(), "", &listener("again", "echo", "")).await;
+    let mut stream = setup.admin.connect().await;
+    for _ in 0..100 {
+        stream.write_all(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        assert_eq!(Reply::read(&mut stream).await.unwrap().status, 200);
+    }
+}

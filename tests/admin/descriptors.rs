@@ -1,0 +1,73 @@
+//! The interface answers when the service is full, and when it has no descriptor left.
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+
+use crate::client::Reply;
+use crate::common::{Client, Service, listener};
+
+const DESCRIPTORS: usize = 64;
+
+async fn ask(path: &str, target: &str) -> (UnixStream, Reply) {
+    let mut stream = UnixStream::connect(path).await.unwrap();
+    stream.write_all(format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await.unwrap();
+    let reply = Reply::read(&mut stream).await.expect("no answer");
+    (stream, reply)
+}
+
+/// Fills a service with as many clients as it takes; tells them and the path of its admin interface.
+async fn full(max_connections: &str, folder: &tempfile::TempDir) -> (Service, Vec<Client>, String) {
+    let path = folder.path().join("admin.sock").display().to_string();
+    let text = format!(
+        "[server]\nmax_connections = {max_connections}\nworkers = 1\n[admin]\naddress = \"unix:{path}\"\nconnections = 8\n{}",
+        listener("echo", "echo", "codec = \"lines\"")
+    );
+    let service = Service::with_descriptors(DESCRIPTORS, &text).await;
+    let mut clients = Vec::new();
+    for _ in 0..2 * DESCRIPTORS {
+        clients.push(service.connect().await);
+    }
+    (service, clients, path)
+}
+
+#[tokio::test]
+async fn out_of_descriptors() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut service, clients, path) = full("\"unlimited\"", &folder).await;
+    service.logged("accepting pauses").await;
+    // More at once than there would be by chance, and as often as one likes.
+    for _ in 0..3 {
+        let mut at_once = Vec::new();
+        for _ in 0..8 {
+            let (stream, reply) = ask(&path, "/live").await;
+            assert_eq!(reply.status, 200);
+            at_once.push(stream);
+        }
+        let (_stream, reply) = ask(&path, "/v1/connections?limit=1000").await;
+        assert!(reply.json()["matching"].as_u64().unwrap() > 0, "{}", reply.text());
+    }
+    let (_stream, reply) = ask(&path, "/metrics").await;
+    assert!(reply.text().contains("terima_accept_pauses_total"), "{}", reply.text());
+    drop(clients);
+    assert_eq!(service.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn at_its_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut service, clients, path) = full("\"auto\"", &folder).await;
+    service.logged("full").await;
+    let (_stream, reply) = ask(&path, "/v1/status").await;
+    let status = reply.json();
+    let most = status["max_connections"].as_u64().unwrap();
+    // The listener, eight clients of the interface and its socket, and the reserve.
+    assert_eq!(most, (DESCRIPTORS - 1 - 9 - 32) as u64);
+    assert_eq!(status["connections"], most);
+    assert_eq!(status["listeners"][0]["state"], "full");
+    let (_stream, reply) = ask(&path, "/v1/why?address=127.0.0.1").await;
+    let why = &reply.json()["listeners"][0];
+    assert_eq!((&why["verdict"], &why["rule"]), (&"waits".into(), &"server.max_connections".into()), "{why}");
+    assert_eq!(ask(&path, "/ready").await.1.status, 200);
+    drop(clients);
+    assert_eq!(service.stop().await.0, Some(0));
+}
