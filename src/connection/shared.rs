@@ -256,7 +256,7 @@ impl Shared {
     #[cfg(feature = "admin")]
     pub(super) fn ask(&self) {
         // Under the lock: the task, which holds it when it looks, sees this or is woken after it.
-        let mut core = self.lock();
+        let core = self.lock();
         self.asked.store(true, Ordering::Relaxed);
         core.wakers.wake_task();
     }
