@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
-use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,7 +27,10 @@ pub(super) type Shared = Arc<Context>;
 /// The verbs that there are, and the document about them.
 pub(super) struct Api {
     router: Router<Shared>,
+    /// Of answers.
     schemas: SchemaGenerator,
+    /// Of what is asked and told.
+    asked: SchemaGenerator,
     paths: Map<String, Value>,
 }
 
@@ -42,10 +45,21 @@ pub(super) struct Verb<'a> {
 
 impl Api {
     pub(super) fn new() -> Self {
-        let mut settings = SchemaSettings::draft2020_12().for_serialize();
-        settings.definitions_path = "/components/schemas".into();
-        settings.meta_schema = None;
-        Self { router: Router::new(), schemas: settings.into_generator(), paths: Map::new() }
+        let settings = |change: fn(&mut SchemaSettings)| {
+            let mut settings = SchemaSettings::draft2020_12();
+            settings.meta_schema = None;
+            change(&mut settings);
+            settings.into_generator()
+        };
+        Self {
+            router: Router::new(),
+            schemas: settings(|settings| {
+                settings.contract = Contract::Serialize;
+                settings.definitions_path = "/components/schemas".into();
+            }),
+            asked: settings(|settings| settings.inline_subschemas = true),
+            paths: Map::new(),
+        }
     }
 
     /// Adds what is asked. `id` is the verb's name for programs that are made from the document.
@@ -160,8 +174,12 @@ fn names_in(path: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 fn path_parameter(name: &'static str) -> Value {
-    let schema =
-        if name == "id" { json!({ "type": "integer", "minimum": 1 }) } else { json!({ "type": "string" }) };
+    /// Beyond it, numbers of JSON are not exact for everybody (RFC 8259, 6).
+    const MOST: u64 = (1 << 53) - 1;
+    let schema = match name {
+        "id" => json!({ "type": "integer", "minimum": 1, "maximum": MOST }),
+        _ => json!({ "type": "string" }),
+    };
     json!({ "name": name, "in": "path", "required": true, "schema": schema })
 }
 
@@ -193,7 +211,7 @@ impl Verb<'_> {
 
     /// What may stand behind its `?`: the fields of a struct.
     pub(super) fn asked_with<T: JsonSchema>(mut self) -> Self {
-        let schema = T::json_schema(&mut self.api.schemas);
+        let schema = T::json_schema(&mut self.api.asked);
         let required: Vec<Value> =
             schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
         let fields = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -201,7 +219,11 @@ impl Verb<'_> {
             let description = field.as_object_mut().and_then(|field| field.remove("description"));
             let required = required.contains(&json!(name));
             let parameter = json!({
-                "name": name, "in": "query", "required": required, "description": description, "schema": field,
+                "name": name,
+                "in": "query",
+                "required": required,
+                "description": description,
+                "schema": without_null(field),
             });
             if let Some(parameters) = self.said()["parameters"].as_array_mut() {
                 parameters.push(parameter);
@@ -212,7 +234,8 @@ impl Verb<'_> {
 
     /// Its body.
     pub(super) fn told<T: JsonSchema>(mut self) -> Self {
-        let content = self.api.content::<T>("application/json");
+        let schema = self.api.asked.subschema_for::<T>();
+        let content = json!({ "application/json": { "schema": schema } });
         self.said()["requestBody"] = json!({ "required": true, "content": content });
         self
     }
@@ -225,6 +248,35 @@ impl Verb<'_> {
     fn said(&mut self) -> &mut Value {
         &mut self.api.paths[self.path][self.method]
     }
+}
+
+/// What is not there can't be null behind a `?`.
+fn without_null(mut schema: Value) -> Value {
+    let null = json!({ "type": "null" });
+    if let Some(fields) = schema.as_object_mut() {
+        fields.remove("default");
+    }
+    if let Some([one, other]) = schema["anyOf"].as_array().map(Vec::as_slice)
+        && *other == null
+    {
+        return one.clone();
+    }
+    if let Some([one, other]) = schema["type"].as_array().map(Vec::as_slice)
+        && other == "null"
+    {
+        schema["type"] = one.clone();
+    }
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.retain(|word| !word.is_null());
+    }
+    schema
+}
+
+/// An address of a client, for a document.
+pub(super) fn client_schema(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({
+        "anyOf": [{ "type": "string", "format": "ipv4" }, { "type": "string", "format": "ipv6" }, { "const": "unix" }],
+    })
 }
 
 // === what handlers take and give ===

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{Nothing, done, seconds};
 use crate::admin::problem::Problem;
 use crate::admin::program::Context;
-use crate::admin::routes::{Answer, Api, Asked, Named, Shared, Told};
+use crate::admin::routes::{Answer, Api, Asked, Named, Shared, Told, client_schema};
 use crate::admin::serve::Visitor;
 use crate::admission::why::Whom;
 use crate::{Address, ConnectionHandle, ConnectionStatus, EndReason};
@@ -47,6 +47,10 @@ pub(super) fn add(api: &mut Api) {
     .fails(StatusCode::NOT_FOUND, GONE);
 }
 
+/// What a connection may be doing.
+const STATES: [&str; 8] =
+    ["idle", "handling", "receiving", "sending", "raw", "draining", "establishing", "closing"];
+
 /// Which connections, in which order, and how many.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -56,13 +60,15 @@ struct Question {
     listener: Option<String>,
     /// Of one client: its address of IP without a port, or `unix`.
     #[serde(default)]
+    #[schemars(schema_with = "client_schema")]
     client: Option<String>,
     /// In one state: idle, handling, receiving, sending, raw, draining, establishing or closing.
     #[serde(default)]
+    #[schemars(extend("enum" = STATES))]
     state: Option<String>,
     /// So many seconds old, or older.
     #[serde(default)]
-    #[schemars(range(min = 0.0))]
+    #[schemars(range(min = 0.0, max = 1e9))]
     min_age: Option<f64>,
     /// By what they are sorted; with a `-` before it, the greatest first. Without it, by id, which is the order in which they
     /// were accepted.
@@ -74,6 +80,7 @@ struct Question {
     limit: Option<usize>,
     /// The `next` of the page before.
     #[serde(default)]
+    #[schemars(regex(pattern = "^[0-9]{1,19}\\.[0-9]{1,19}$"))]
     after: Option<String>,
 }
 
@@ -187,6 +194,9 @@ struct Ending {
     ended: Option<&'static str>,
 }
 
+/// Thirty years: older than anything.
+const LONGEST_AGE: u64 = 1_000_000_000;
+
 /// So long is the end of a connection, or the answer of its task, waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -284,8 +294,6 @@ fn find(context: &Context, id: u64) -> Result<ConnectionHandle, Problem> {
 
 impl Wanted {
     fn of(question: Question) -> Result<Self, Problem> {
-        const STATES: [&str; 8] =
-            ["idle", "handling", "receiving", "sending", "raw", "draining", "establishing", "closing"];
         let Question { listener, client, state, min_age, .. } = question;
         let client = client.map(|text| {
             Whom::parse(&text).ok_or_else(|| {
@@ -301,7 +309,9 @@ impl Wanted {
         }
         let min_age = min_age.map(|age| {
             Duration::try_from_secs_f64(age)
-                .map_err(|_| Problem::bad("`min_age` is no time").help("write seconds, as 60"))
+                .ok()
+                .filter(|age| age.as_secs() <= LONGEST_AGE)
+                .ok_or_else(|| Problem::bad("`min_age` is no time").help("write seconds, as 60"))
         });
         Ok(Self { listener, client: client.transpose()?, state, min_age: min_age.transpose()? })
     }

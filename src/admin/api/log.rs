@@ -32,12 +32,18 @@ struct Level {
     level: String,
 }
 
+/// What most people write of it, for a document.
+const PATTERN: &str =
+    "^([a-z_:]+=)?(off|error|warn|info|debug|trace)(,([a-z_:]+=)?(off|error|warn|info|debug|trace))*$";
+
 /// What is to be logged.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["level"]))]
 struct NewLevel {
     /// In the syntax of `log.level`, as "debug" or "info,terima=debug"; null is what is configured.
     #[serde(deserialize_with = "Option::deserialize")]
+    #[schemars(regex(pattern = PATTERN))]
     level: Option<String>,
 }
 

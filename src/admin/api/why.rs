@@ -9,7 +9,7 @@ use super::{listeners, no_listener};
 use crate::ListenAddress;
 use crate::admin::problem::Problem;
 use crate::admin::program::Context;
-use crate::admin::routes::{Answer, Api, Asked, Shared};
+use crate::admin::routes::{Answer, Api, Asked, Shared, client_schema};
 use crate::admission::why::{self, Facts, Limit, Places, Stand, Whom};
 use crate::config::Endpoint;
 use crate::config::meant::ListenerConfig;
@@ -28,6 +28,7 @@ pub(super) fn add(api: &mut Api) {
 #[serde(deny_unknown_fields)]
 struct Question {
     /// The client's address, of IP; or `unix` for a process of this machine over a Unix socket.
+    #[schemars(schema_with = "client_schema")]
     address: String,
     /// One listener alone; without it, all of them.
     #[serde(default)]
