@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::shipped::is_built_in;
-use super::{keys_of, valid};
-use crate::config::written::{Limits, Listener, Log, Server, Socket, Timeouts};
+use super::{keys_of, valid_on_linux};
+use crate::config::meant::AdminConfig;
+use crate::config::written::{Admin, Limits, Listener, Log, Server, Socket, Timeouts};
 use crate::config::{Descriptions, schema};
 
 /// The keys below a table of the schema, by their paths, with what the schema has for each. `codec` and `handler` are left
@@ -29,7 +30,7 @@ fn all_keys() -> Vec<(String, Map<String, Value>)> {
 
 /// How many keys the process has, and how many those of a listener that may stand in `[defaults]`.
 fn counts() -> (usize, usize) {
-    let process = keys_of::<Server>().len() + keys_of::<Log>().len();
+    let process = keys_of::<Server>().len() + keys_of::<Log>().len() + keys_of::<Admin>().len();
     assert_eq!(keys_of::<Listener>()[4..], ["socket", "limits", "timeouts"]);
     (process, keys_of::<Socket>().len() + keys_of::<Limits>().len() + keys_of::<Timeouts>().len())
 }
@@ -38,8 +39,8 @@ fn counts() -> (usize, usize) {
 fn every_key_is_described() {
     let all = all_keys();
     let (process, listener) = counts();
-    // Four sections, and what a listener alone has: `codec` and `handler` are among them.
-    assert_eq!(all.len(), 4 + process + 2 * (3 + listener) + 4);
+    // Five sections, and what a listener alone has: `codec` and `handler` are among them.
+    assert_eq!(all.len(), 5 + process + 2 * (3 + listener) + 4);
     for (path, key) in all {
         let description = key.get("description").and_then(Value::as_str).unwrap_or_default();
         // Those that begin so are of the type, and not of the key.
@@ -73,8 +74,11 @@ fn every_default_is_the_built_in_one() {
     let mut text = String::from("[[listener]]\nname = 'x'\naddress = ':7'\nhandler = 'echo'\n");
     let mut seen = 0;
     let all = all_keys();
-    // A table is where its keys are.
-    let leaves = all.iter().filter(|(_, key)| !key.contains_key("properties") && !key.contains_key("items"));
+    // A table is where its keys are, and so is a list of them.
+    let is_table = |key: &Value| key.get("properties").is_some();
+    let leaves = all
+        .iter()
+        .filter(|(_, key)| !key.contains_key("properties") && !key.get("items").is_some_and(is_table));
     let (of_listener, others): (Vec<_>, Vec<_>) = leaves.partition(|(path, _)| path.starts_with("listener."));
     for (path, key) in of_listener.into_iter().chain(others) {
         let path = path.strip_prefix("listener.").unwrap_or(path);
@@ -83,9 +87,9 @@ fn every_default_is_the_built_in_one() {
         }
         seen += 1;
         match key.get("default") {
-            // A string, a number or a boolean is written in TOML as it is in JSON.
+            // A string, a number, a boolean, and a list of them are written in TOML as they are in JSON.
             Some(default) => match path.split_once('.') {
-                Some(("server" | "log" | "defaults", _)) => {
+                Some(("server" | "log" | "admin" | "defaults", _)) => {
                     text.insert_str(0, &format!("{path} = {default}\n"));
                 }
                 _ => text += &format!("{path} = {default}\n"),
@@ -95,5 +99,8 @@ fn every_default_is_the_built_in_one() {
     }
     let (process, listener) = counts();
     assert_eq!(seen, process + 2 * listener);
-    is_built_in(&valid(&text));
+    let config = valid_on_linux(&text);
+    is_built_in(&config);
+    // Of the admin interface's address Windows has another.
+    assert!(cfg!(windows) || config.admin == Some(AdminConfig::default()), "{:?}", config.admin);
 }
