@@ -10,7 +10,10 @@ use std::net::SocketAddr;
 use bytes::{BufMut, Bytes, BytesMut};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use terima::codec::{Chunks, Lines};
+use terima::codec::{
+    Chunks, Cobs, Delimited, DelimitedOptions, Fixed, Length, Lines, Mark, Mllp, Netstring, OctetCounted,
+    Slip, Varint,
+};
 use terima::{Framing, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -67,13 +70,6 @@ where
 }
 
 #[divan::bench]
-fn encode_lines(bencher: Bencher<'_, '_>) {
-    // Static, because counting references would cost more than the encoding.
-    let line = Bytes::from_static(&[b'x'; LINE_SIZE - 1]);
-    encode_read_size(bencher, Lines::default(), || line.clone());
-}
-
-#[divan::bench]
 fn encode_lines_tokio_util(bencher: Bencher<'_, '_>) {
     let line = "x".repeat(LINE_SIZE - 1);
     encode_read_size(bencher, LinesCodec::new(), || line.as_str());
@@ -94,6 +90,94 @@ where
             }
             output
         });
+}
+
+/// A frame of as many bytes as a line.
+const FRAME_SIZE: usize = LINE_SIZE - 1;
+
+/// A full read of short frames, for each codec that has any.
+#[divan::bench(types = [Lines, Length, Netstring, Varint, OctetCounted, Mllp, Slip, Cobs])]
+fn decode_frames<C>(bencher: Bencher<'_, '_>)
+where
+    C: Decoder<Item = Bytes, Error: Debug> + Encoder<Bytes, Error: Debug> + Default,
+{
+    decode_read_size(bencher, C::default);
+}
+
+#[divan::bench]
+fn decode_frames_delimited(bencher: Bencher<'_, '_>) {
+    decode_read_size(bencher, delimited);
+}
+
+#[divan::bench]
+fn decode_frames_fixed(bencher: Bencher<'_, '_>) {
+    decode_read_size(bencher, || Fixed::new(FRAME_SIZE));
+}
+
+/// As `decode_line_byte_by_byte`, for the codecs that look for an end as well.
+#[divan::bench(types = [Mllp, Slip, Cobs], args = [64, 1024, 16 * 1024])]
+fn decode_frame_byte_by_byte<C>(bencher: Bencher<'_, '_>, size: usize)
+where
+    C: Decoder<Item = Bytes, Error: Debug> + Encoder<Bytes, Error: Debug> + Default,
+{
+    let mut wire = BytesMut::new();
+    C::default().encode(vec![b'x'; size].into(), &mut wire).unwrap();
+    bencher
+        .counter(BytesCount::new(size))
+        .with_inputs(|| BytesMut::with_capacity(2 * size))
+        .bench_local_values(|mut input| {
+            let mut codec = C::default();
+            let mut frame = None;
+            for &byte in &wire {
+                input.put_u8(byte);
+                frame = codec.decode(&mut input).unwrap();
+            }
+            frame.unwrap()
+        });
+}
+
+#[divan::bench(types = [Lines, Length, Netstring, Varint, OctetCounted, Mllp, Slip, Cobs])]
+fn encode_frames<C>(bencher: Bencher<'_, '_>)
+where
+    C: Encoder<Bytes, Error: Debug> + Default,
+{
+    encode_read_size(bencher, C::default(), text_frame);
+}
+
+#[divan::bench]
+fn encode_frames_delimited(bencher: Bencher<'_, '_>) {
+    encode_read_size(bencher, delimited(), text_frame);
+}
+
+fn decode_read_size<C>(bencher: Bencher<'_, '_>, make: impl Fn() -> C)
+where
+    C: Decoder<Item = Bytes, Error: Debug> + Encoder<Bytes, Error: Debug>,
+{
+    let mut read = BytesMut::new();
+    let mut codec = make();
+    let frames = READ_SIZE / LINE_SIZE;
+    for _ in 0..frames {
+        codec.encode(text_frame(), &mut read).unwrap();
+    }
+    bencher
+        .counter(BytesCount::new(read.len()))
+        .counter(ItemsCount::new(frames))
+        .with_inputs(|| (make(), BytesMut::from(&read[..])))
+        .bench_local_values(|(mut codec, mut input)| {
+            while let Some(frame) = codec.decode(&mut input).unwrap() {
+                black_box(frame);
+            }
+        });
+}
+
+fn delimited() -> Delimited {
+    let delimiter = Some(Mark::new(*b"\r\n").unwrap());
+    Delimited::new(DelimitedOptions { delimiter, ..DelimitedOptions::default() }).unwrap()
+}
+
+/// Static, because counting references would cost more than the encoding.
+fn text_frame() -> Bytes {
+    Bytes::from_static(&[b'x'; FRAME_SIZE])
 }
 
 /// A chunk in and the same chunk out, by the codec itself and by the one that the file chose: the default of `Framing`

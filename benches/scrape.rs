@@ -11,9 +11,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use terima::Server;
+use tokio::time::Instant;
 
 const CONNECTIONS: usize = 10_000;
 const SCRAPES: usize = 200;
@@ -54,8 +55,8 @@ fn measure() {
     let scrapes = times(SCRAPES, || drop(server.metrics()));
     println!("{CONNECTIONS} connections, {} bytes a scrape", server.metrics().len());
     println!("| what | median | 99 % | longest |\n|---|---|---|---|");
-    tell("a scrape", scrapes);
-    tell("connect, one round trip, close", quiet);
+    tell("a scrape", &scrapes);
+    tell("connect, one round trip, close", &quiet);
     let (done, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let scraping = thread::spawn({
         let (server, done, count) = (server.clone(), Arc::clone(&done), Arc::clone(&count));
@@ -69,7 +70,7 @@ fn measure() {
     let busy = visits(address);
     done.store(true, Ordering::Relaxed);
     scraping.join().unwrap();
-    tell("the same, while it is scraped without pause", busy);
+    tell("the same, while it is scraped without pause", &busy);
     println!("{} scrapes meanwhile", count.load(Ordering::Relaxed));
     drop(clients.stdin.take());
     clients.wait().unwrap();
@@ -108,7 +109,7 @@ fn times(count: usize, run: impl Fn()) -> Vec<Duration> {
     times
 }
 
-fn tell(what: &str, sorted: Vec<Duration>) {
+fn tell(what: &str, sorted: &[Duration]) {
     let at = |share: usize| sorted[(sorted.len() - 1) * share / 100];
     println!("| {what} | {:.2?} | {:.2?} | {:.2?} |", at(50), at(99), at(100));
 }

@@ -39,6 +39,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`tutorial`] leads from `cargo add` to a handler with tests.
+//!
 //! # The map
 //!
 //! The entry point is [`Server::builder`]. The modules, in the order in which a connection meets them:
@@ -53,10 +55,11 @@
 //! | [`handler`] | what answers frames, one file a handler | [`Handler`], [`handler_fn`] |
 //! | `connection` | one connection's life: its task, deadlines, close | [`Connection`], [`EndReason`] |
 //! | `server` | start, accept loops, drain | [`Builder`], [`Server`] |
-//! | `telemetry` | the log and its access line | target `terima::access` |
+//! | `telemetry` | the log and its access line, what is counted | target `terima::access`, [`Server::metrics`] |
 //! | `platform` | what only Unix or Windows has | |
 //! | `admin` | what runs is asked, and told what to do, over HTTP; with the feature of that name, which `cli` has | `[admin]` of the file |
 //! | `cli` | the command line, with the feature of that name, which is on by default | `cli::main` |
+//! | `testing` | servers, clients and a codec harness for the tests of a program, with the feature of that name | `testing::serve` |
 //!
 //! # What is where
 //!
@@ -105,7 +108,9 @@
 //! On purpose in this API, so that their versions are part of its own: `Bytes` and `BytesMut` of bytes (frames), `Decoder` and
 //! `Encoder` of tokio-util (codecs), of tokio `TcpStream` ([`RawStream::try_into_tcp`]), `AsyncRead`, `AsyncWrite`, and
 //! `Instant` ([`Connection::recv_by`]: it is the one that a paused clock moves), `Stream` and `Sink` of futures, `Deserialize` and
-//! `DeserializeOwned` of serde (options); with the feature `tower` the `Service` of tower-service.
+//! `DeserializeOwned` of serde (options); with the feature `tower` the `Service` of tower-service; with the
+//! feature `schema`, which `cli` turns on, `JsonSchema` and `Schema` of schemars. [`schemars`] is here again, for deriving with
+//! the version that is meant.
 
 #[cfg(feature = "admin")]
 mod admin;
@@ -121,6 +126,12 @@ mod listener;
 mod platform;
 mod server;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/tutorial.md")]
+pub mod tutorial {}
 
 // The examples of README.md are tested too. One of them has the command line.
 #[cfg(all(doctest, feature = "cli"))]
@@ -129,6 +140,9 @@ struct Readme;
 
 /// Any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[cfg(feature = "schema")]
+pub use schemars;
 
 #[cfg(feature = "admin")]
 pub use crate::admin::{AdminError, TokenError};

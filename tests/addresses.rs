@@ -5,7 +5,7 @@ mod common;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use terima::codec::Chunks;
 use terima::{Connection, HandlerError, NoOptions, Server, StartError, handler_fn};
 
@@ -104,6 +104,24 @@ async fn a_name_that_is_not_known_is_told() {
     let error = Server::builder().parse(&text).unwrap().start().await.unwrap_err();
     let StartError::Resolve { listener, name, .. } = &error else { panic!("{error:?}") };
     assert_eq!((listener.as_str(), name.as_str()), ("lost", "terima.invalid"));
+}
+
+#[tokio::test]
+async fn nobody_else_can_take_the_port() {
+    let text = |at: &str| echo("mine", at, "");
+    let server = start(Server::builder(), &text("\"127.0.0.1:0\"")).await;
+    let address = server.addresses("mine")[0];
+    for any in [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED] {
+        // On Windows this takes the port away from whoever does not forbid it.
+        let thief = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        thief.set_reuse_address(true).unwrap();
+        let at = SocketAddr::from((any, address.port()));
+        thief.bind(&at.into()).and_then(|()| thief.listen(1)).unwrap_err();
+    }
+    let second = Server::builder().parse(&text(&format!("\"{address}\""))).unwrap().start().await;
+    let StartError::Bind { listener, .. } = second.unwrap_err() else { panic!("it is not told") };
+    assert_eq!(listener, "mine");
+    Client::connect(address).await.is_echoed("still here\n").await;
 }
 
 // === options ===

@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use common::{Client, assert_same, ended, listener, on_both_runtimes, start, within};
+use common::{Client, assert_same, ended, is_reset, listener, on_both_runtimes, start, within};
 
 /// A server with one listener, `name`, whose handler is made by `make`; and where it is.
 async fn serve<H>(
@@ -99,7 +99,8 @@ on_both_runtimes! {
         let peer = client.address();
         client.reset();
         let line = ended("reset", peer).await;
-        assert_eq!([&line["reason"], &line["bytes_out"]], ["client_reset", "9"]);
+        assert!(is_reset(&line["reason"]), "{line:?}");
+        assert_eq!(&line["bytes_out"], "9");
         other.is_echoed("and here am I").await;
         Client::connect(address).await.is_echoed("so am I").await;
     }

@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -47,7 +46,7 @@ impl Peers {
         let mut tasks = JoinSet::new();
         for n in 0..PEERS {
             // The backlog holds as many, so all are connected.
-            let mut stream = Client::connect(address).await.stream;
+            let mut stream = Client::connect(address).await;
             let (meet, mut stay) = (meet.clone(), stay.subscribe());
             tasks.spawn(async move {
                 let asked = ask(&mut stream, format!("peer {n}\n"));
@@ -78,7 +77,7 @@ impl Peers {
     }
 }
 
-async fn ask(stream: &mut TcpStream, line: String) -> Met {
+async fn ask(stream: &mut Client, line: String) -> Met {
     use ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     match exchange(stream, &line).await {
         Ok(answer) => {
@@ -92,7 +91,7 @@ async fn ask(stream: &mut TcpStream, line: String) -> Met {
     }
 }
 
-async fn exchange(stream: &mut TcpStream, line: &str) -> std::io::Result<String> {
+async fn exchange(stream: &mut Client, line: &str) -> std::io::Result<String> {
     stream.write_all(line.as_bytes()).await?;
     let mut answer = vec![0; line.len()];
     stream.read_exact(&mut answer).await?;

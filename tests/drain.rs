@@ -228,9 +228,10 @@ on_both_runtimes! {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let address = server.addresses("crossing")[0];
-        let mut client = Client { stream: within("a connection", socket.connect(address)).await.unwrap() };
+        let stream = within("a connection", socket.connect(address)).await.unwrap();
+        let mut client = Client::from_tcp(stream).unwrap();
         client.send(format!("{answer}\n")).await;
-        within("the beginning of the answer", client.stream.readable()).await.unwrap();
+        within("the beginning of the answer", client.tcp().unwrap().readable()).await.unwrap();
         let stopping = stop(&server);
         drained_now.has_come().await;
         client.send("one more, which is not taken\n").await;
@@ -257,7 +258,7 @@ async fn who_waits_in_the_backlog_is_served() {
     assert_eq!(server.connections().len(), 0);
     let stopping = stop(&server);
     for (n, client) in clients.into_iter().enumerate() {
-        let mut client = Client { stream: TcpStream::from_std(client).unwrap() };
+        let mut client = Client::from_tcp(TcpStream::from_std(client).unwrap()).unwrap();
         client.expect(format!("client {n}\n")).await;
         client.expect_end().await;
     }
@@ -265,9 +266,9 @@ async fn who_waits_in_the_backlog_is_served() {
 }
 
 /// The built binary, which clients give no rest.
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 mod under_load {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
     use tokio::sync::watch;
     use tokio::task::JoinSet;
 
@@ -283,7 +284,7 @@ mod under_load {
 
     /// Sends lines as fast as they are answered until the service ends the connection; tells how many were.
     async fn load(client: Client, id: usize, answered: watch::Sender<usize>) -> usize {
-        let (mut reader, mut writer) = client.stream.into_split();
+        let (mut reader, mut writer) = split(client);
         let window = Arc::new(Semaphore::new(IN_FLIGHT));
         let room = Arc::clone(&window);
         let writes = tokio::spawn(async move {

@@ -147,7 +147,7 @@ on_both_runtimes! {
         let mut endless = connect(&server, "endless").await;
         let reading = tokio::spawn(async move {
             let mut buffer = vec![0; 256 * 1024];
-            while endless.stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+            while endless.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
         });
         for _ in 0..100 {
             connect(&server, "other").await.is_echoed("still here").await;
@@ -160,7 +160,7 @@ on_both_runtimes! {
     async fn who_does_not_read_takes_no_more_than_its_room() {
         let server = serve("chargen", "deaf", "timeouts.write = \"200ms\"").await;
         let client = connect(&server, "deaf").await;
-        SockRef::from(&client.stream).set_recv_buffer_size(4096).unwrap();
+        SockRef::from(client.tcp().unwrap()).set_recv_buffer_size(4096).unwrap();
         let line = ended("deaf", client.address()).await;
         assert_eq!(&line["reason"], "slow_consumer");
         // What the two systems hold for it; the server itself held `flush_at` and a frame.

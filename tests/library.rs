@@ -74,11 +74,11 @@ struct NumbersOptions {
 
 /// A byte codec: frames of anything but a delimiter, and that after it.
 #[derive(Clone)]
-struct Delimited {
+struct Separated {
     delimiter: u8,
 }
 
-impl Decoder for Delimited {
+impl Decoder for Separated {
     type Item = Bytes;
     type Error = FrameError;
 
@@ -93,7 +93,7 @@ impl Decoder for Delimited {
     }
 }
 
-impl Encoder<Bytes> for Delimited {
+impl Encoder<Bytes> for Separated {
     type Error = FrameError;
 
     fn encode(&mut self, frame: Bytes, dst: &mut BytesMut) -> Result<(), FrameError> {
@@ -105,7 +105,7 @@ impl Encoder<Bytes> for Delimited {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DelimitedOptions {
+struct SeparatedOptions {
     delimiter: char,
 }
 
@@ -141,9 +141,9 @@ fn builder() -> Builder {
             Ok(())
         }))
     };
-    let delimited = |options: DelimitedOptions| {
+    let separated = |options: SeparatedOptions| {
         let delimiter = u8::try_from(options.delimiter).map_err(|_| "the delimiter must be one byte")?;
-        Ok(Delimited { delimiter })
+        Ok(Separated { delimiter })
     };
     let silent = |_: NoOptions| Ok(handler_fn(|_: Connection<Framing>| async { Ok(()) }));
     let full = |_: NoOptions| {
@@ -165,7 +165,7 @@ fn builder() -> Builder {
             |pieces| AnyDelimiterCodec::new(vec![pieces.at], vec![b'|', pieces.at]),
         )
         .codec("numbers", |options: NumbersOptions| Ok(Numbers { base: options.base }))
-        .byte_codec("delimited", delimited)
+        .byte_codec("separated", separated)
 }
 
 /// What a client that sends `input` reads.
@@ -195,22 +195,22 @@ on_both_runtimes! {
     }
 
     async fn a_byte_codec_serves_the_built_in_handlers() {
-        let codec = r#"codec = { type = "delimited", delimiter = ";" }"#;
-        let server = start(builder(), &written("delimited", "\"echo\"", codec)).await;
-        assert_same(&answer(&server, "delimited", b"a;\n;;").await, b"a;\n;;");
+        let codec = r#"codec = { type = "separated", delimiter = ";" }"#;
+        let server = start(builder(), &written("separated", "\"echo\"", codec)).await;
+        assert_same(&answer(&server, "separated", b"a;\n;;").await, b"a;\n;;");
 
-        let mut client = Client::connect(server.addresses("delimited")[0]).await;
+        let mut client = Client::connect(server.addresses("separated")[0]).await;
         client.send("a;half").await;
         client.finish().await;
         assert_same(&client.rest().await.unwrap(), b"a;");
-        assert_eq!(&ended("delimited", client.address()).await["reason"], "client_truncated");
+        assert_eq!(&ended("separated", client.address()).await["reason"], "client_truncated");
 
-        let mut client = Client::connect(server.addresses("delimited")[0]).await;
+        let mut client = Client::connect(server.addresses("separated")[0]).await;
         client.send("a;malformed;b;").await;
         assert_same(&client.rest().await.unwrap(), b"a;");
         let peer = client.address();
         drop(client);
-        assert_eq!(&ended("delimited", peer).await["reason"], "bad_frame");
+        assert_eq!(&ended("separated", peer).await["reason"], "bad_frame");
     }
 
     async fn a_handler_makes_its_codec_itself() {
@@ -259,7 +259,7 @@ fn options_are_checked_where_they_stand() {
         ),
         (
             "\"echo\"",
-            r#"codec = { type = "delimited", delimiter = "→" }"#,
+            r#"codec = { type = "separated", delimiter = "→" }"#,
             "server.toml:5:18: the delimiter must be one byte",
         ),
         (
@@ -292,7 +292,8 @@ fn names_that_there_are_not() {
         (
             "\"echo\"",
             "codec = \"json\"",
-            "server.toml:5:9: there is no codec `json` (known codecs: `bytes`, `delimited`, `length`, `lines`, `numbers`)",
+            "server.toml:5:9: there is no codec `json` (known codecs: `bytes`, `cobs`, `delimited`, `fixed`, \
+             `length`, `lines`, `mllp`, `netstring`, `numbers`, `octet_counted`, `separated`, `slip`, `varint`)",
         ),
     ] {
         assert_eq!(problems(handler, keys), [expected]);
@@ -320,7 +321,8 @@ fn a_codec_must_suit_the_handler() {
             "\"echo\"",
             r#"{ type = "numbers" }"#,
             "server.toml:5:18: handler `echo` speaks Framing, codec `numbers` is Numbers (remove `codec`, or name one \
-             of: `bytes`, `delimited`, `length`, `lines`)",
+             of: `bytes`, `cobs`, `delimited`, `fixed`, `length`, `lines`, `mllp`, `netstring`, `octet_counted`, \
+             `separated`, `slip`, `varint`)",
         ),
     ] {
         assert_eq!(problems(handler, &format!("codec = {codec}")), [expected]);

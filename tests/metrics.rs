@@ -111,7 +111,7 @@ async fn happen(event: Event, server: &Server) -> Vec<Client> {
             client.send(text).await;
             let _ = client.rest().await;
             // The server waits for it. Where it has reset the connection, there is nothing to end.
-            let _ = client.stream.shutdown().await;
+            let _ = client.shutdown().await;
         }
         Event::IsDrained(text, answer) => {
             client.send(text).await;
@@ -127,7 +127,7 @@ async fn happen(event: Event, server: &Server) -> Vec<Client> {
 }
 
 async fn read(client: &mut Client, bytes: usize) {
-    within("an answer", client.stream.read_exact(&mut vec![0; bytes])).await.unwrap();
+    within("an answer", client.read_exact(&mut vec![0; bytes])).await.unwrap();
 }
 
 // === what it moves ===
@@ -371,9 +371,9 @@ async fn visit(address: SocketAddr, seen: &mut Seen) {
     for _ in 0..fastrand::usize(1..4) {
         let line = format!("{}\n", "x".repeat(fastrand::usize(0..2000)));
         let answered = async {
-            client.stream.write_all(line.as_bytes()).await?;
+            client.write_all(line.as_bytes()).await?;
             let mut answer = vec![0; line.len()];
-            client.stream.read_exact(&mut answer).await?;
+            client.read_exact(&mut answer).await?;
             io::Result::Ok(answer)
         };
         let Ok(answer) = within("an answer or an end", answered).await else {

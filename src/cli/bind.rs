@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use listeners::{Listener, Process, Protocol, SocketState};
 
@@ -59,13 +59,23 @@ fn tcp(address: SocketAddr, error: &io::Error) -> String {
             Some(Process { name, pid, .. }) => {
                 format!("address already in use, held by {} (process {pid})", Escaped(&name))
             }
-            None => "address already in use".to_owned(),
+            None => format!("address already in use\n  help: {}", platform::HOLDER_REMEDY),
         },
         ErrorKind::PermissionDenied => format!("permission denied\n  help: {}", platform::PERMISSION_REMEDY),
         ErrorKind::AddrNotAvailable => format!(
-            "this machine has no such address\n  help: name one of its own, {} for all of them, or set socket.freebind \
-             if it will have it later",
-            SocketAddr::new(unspecified(address), address.port())
+            "this machine has no such address\n  help: name one of its own, or {} for all of them{}",
+            SocketAddr::new(unspecified(address), address.port()),
+            match platform::LACKING_SOCKET_OPTIONS.contains(&"freebind") {
+                true => "",
+                false => "; or set socket.freebind, if it will have it later",
+            }
+        ),
+        // The address alone is told above.
+        _ if address.is_ipv6() && platform::lacks_address(error) => format!(
+            "this system has no IPv6\n  help: name an address of IPv4, as {}:{port} for all of them, or \":{port}\" for \
+             whatever there is",
+            Ipv4Addr::UNSPECIFIED,
+            port = address.port()
         ),
         _ => error.to_string(),
     }
@@ -104,8 +114,8 @@ fn is_in_the_way(held: &Listener, wanted: SocketAddr) -> bool {
 
 fn unspecified(like: SocketAddr) -> IpAddr {
     match like {
-        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 
@@ -115,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 27015);
+    const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 27015);
 
     #[test]
     fn known_reasons_come_with_a_remedy() {
@@ -123,7 +133,7 @@ mod tests {
             (ErrorKind::PermissionDenied, "permission denied\n  help: "),
             (
                 ErrorKind::AddrNotAvailable,
-                "this machine has no such address\n  help: name one of its own, 0.0.0.0:27015 for all of them, or set socket.freebind ",
+                "this machine has no such address\n  help: name one of its own, or 0.0.0.0:27015 for all of them",
             ),
             (ErrorKind::OutOfMemory, "out of memory"),
         ];
@@ -131,6 +141,19 @@ mod tests {
             let message = explain("echo", &ListenAddress::Tcp(ADDRESS), &kind.into());
             let expected = format!("listener `echo` can't listen on 127.0.0.1:27015: {reason}");
             assert!(message.starts_with(&expected), "{message}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_system_without_ipv6_is_told_from_a_machine_without_the_address() {
+        let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
+        for (address, expected) in [
+            ("[::]:7", "this system has no IPv6\n  help: name an address of IPv4, as 0.0.0.0:7 for all"),
+            ("0.0.0.0:7", "Address family not supported"),
+        ] {
+            let message = explain("echo", &ListenAddress::Tcp(address.parse().unwrap()), &error);
+            assert!(message.contains(&format!(": {expected}")), "{message}");
         }
     }
 

@@ -120,17 +120,7 @@ impl Controlled<'_> {
         };
         info!(signal = signal.name, connections = server.connections().len(), "draining");
         self.notifier.stopping(server);
-        let mut shutdown = pin!(server.shutdown());
-        let cut_by = tokio::select! {
-            biased;
-            ended = &mut shutdown => return outcome(ended),
-            again = self.stop() => again.name,
-            () = passed(signal.within) => "the system waits no longer",
-        };
-        warn!(signal = cut_by, connections = server.connections().len(), "the drain was cut short");
-        server.abort();
-        shutdown.await;
-        Exit::DrainTimedOut
+        drain(server, self.stop(), signal.within).await
     }
 
     /// Does what signals say, until one says to stop. The service manager is told meanwhile how things are.
@@ -158,6 +148,21 @@ impl Controlled<'_> {
     }
 }
 
+/// Drains the server, until it is told to stop `again` or the system waits no longer than that.
+async fn drain(server: &Server, again: impl Future<Output = Stop>, within: Option<Duration>) -> Exit {
+    let mut shutdown = pin!(server.shutdown());
+    let cut_by = tokio::select! {
+        biased;
+        ended = &mut shutdown => return outcome(ended),
+        again = again => again.name,
+        () = passed(within) => "the system waits no longer",
+    };
+    warn!(signal = cut_by, connections = server.connections().len(), "the drain was cut short");
+    server.abort();
+    shutdown.await;
+    Exit::DrainTimedOut
+}
+
 /// How a drain that nobody cut short ended.
 fn outcome(ended: Shutdown) -> Exit {
     match ended {
@@ -176,5 +181,58 @@ async fn passed(limit: Option<Duration>) {
     match limit {
         Some(limit) => sleep(limit).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::net::TcpStream;
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::codec::Chunks;
+    use crate::{Connection, HandlerError, NoOptions, handler_fn};
+
+    /// A server with a connection whose handler never ends, and its client.
+    async fn busy() -> (Server, TcpStream) {
+        let inside = Arc::new(Notify::new());
+        let told = Arc::clone(&inside);
+        let never = move |_: NoOptions| {
+            let told = Arc::clone(&told);
+            Ok(handler_fn(move |_conn: Connection<Chunks>| {
+                told.notify_one();
+                pending::<Result<(), HandlerError>>()
+            }))
+        };
+        let text = "[server]\ndrain_timeout = \"off\"\n[[listener]]\nname = \"never\"\naddress = \"127.0.0.1:0\"\n\
+                    handler = \"never\"\n";
+        let server = Server::builder().handler("never", never).parse(text).unwrap().start().await.unwrap();
+        let client = TcpStream::connect(server.addresses("never")[0]).await.unwrap();
+        inside.notified().await;
+        (server, client)
+    }
+
+    #[tokio::test]
+    async fn a_drain_lasts_no_longer_than_the_system_waits() {
+        let (server, _client) = busy().await;
+        assert_eq!(drain(&server, pending(), Some(Duration::from_millis(10))).await, Exit::DrainTimedOut);
+        assert!(server.connections().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_second_stop_cuts_a_drain_short() {
+        let (server, _client) = busy().await;
+        let again = async { Stop { name: "again", within: None } };
+        assert_eq!(drain(&server, again, None).await, Exit::DrainTimedOut);
+        assert!(server.connections().is_empty());
+    }
+
+    #[tokio::test]
+    async fn where_nobody_is_left_it_ends_well() {
+        let text = "[[listener]]\nname = \"echo\"\naddress = \"127.0.0.1:0\"\nhandler = \"echo\"\n";
+        let server = Server::builder().parse(text).unwrap().start().await.unwrap();
+        assert_eq!(drain(&server, pending(), None).await, Exit::Ended);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use crate::telemetry::escape::Escaped;
 use crate::telemetry::log::{self, LogError};
 use crate::{Problems, StartError};
 
@@ -60,6 +61,12 @@ impl Failure {
             Self::Usage { message, help: None } | Self::NotBound(message) => format!("terima: {message}"),
             Self::Other(error) => format!("terima: {error:#}"),
         }
+    }
+
+    /// The same as one line of a log.
+    pub(super) fn line(&self) -> String {
+        let text = self.text(false).replace("\n  help: ", "; help: ");
+        Escaped(text.trim_start_matches("terima: ")).to_string()
     }
 }
 

@@ -4,12 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
+use crate::config::SHIPPED;
+
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-
-/// Every key at its default, with a comment.
-const SHIPPED: &str = include_str!("../../config/server.toml");
 
 /// Writes the shipped configuration to a file that does not exist yet, or to standard output for `-`.
 pub(super) fn init(file: &Path) -> Result<Exit, Failure> {

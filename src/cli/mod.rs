@@ -1,4 +1,4 @@
-//! The command line of the service: `run`, `serve`, `check`, `health`, `init`, `completions` and `man`; `status`,
+//! The command line of the service: `run`, `serve`, `check`, `health`, `init`, `schema`, `completions` and `man`; `status`,
 //! `connections`, `end`, `drain` and `why`, which ask a running one; on Windows also `service`.
 //!
 //! A program that registers handlers of its own has the same command line with one call of [`main`].
@@ -18,6 +18,7 @@ mod man;
 mod notify;
 mod output;
 mod run;
+mod schema;
 #[cfg(windows)]
 mod service;
 mod workers;
@@ -67,6 +68,7 @@ pub fn main(builder: Builder) -> ExitCode {
         #[cfg(windows)]
         Task::Service { name, action } => service::service(builder, &name, action),
         Task::Init(file) => init::init(&file),
+        Task::Schema => schema::schema(&builder),
         Task::Completions(shell) => completions::completions(shell),
         Task::Man { directory: None } => man::print(),
         Task::Man { directory: Some(directory) } => man::write(&directory),

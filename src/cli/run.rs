@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::thread;
 
 use anyhow::Context;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
-use crate::Builder;
 use crate::config::Config;
 use crate::config::meant::LogConfig;
 use crate::platform::{self, Identity};
-use crate::telemetry::{log, panics};
+use crate::telemetry::log::{self, Log};
+use crate::telemetry::panics;
+use crate::{Builder, Ready};
 
 use super::control::Control;
 use super::exit::Exit;
@@ -27,10 +28,16 @@ pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
     let control = Control::new()?;
     let ready = load(builder, source)?;
     let config = ready.config();
-    let identity = identity(config)?;
+    let identity = identity(config)?.filter(|identity| !identity.is_assumed());
 
     let file = log_file(config, source, platform::has_standard_error());
-    let log = log::init(&LogConfig { file, ..config.log.clone() })?;
+    let log = log::init(&LogConfig { file, ..config.log.clone() }, identity.is_none())?;
+    if let Some(identity) = &identity {
+        // Whoever opens it again later is no longer root. Before the first line: it may be a file that gets none.
+        log.with_file(|file| identity.own(file))
+            .unwrap_or(Ok(()))
+            .context("log.file: can't give it to server.user")?;
+    }
     panics::report();
     info!(version = env!("CARGO_PKG_VERSION"), configuration = %source.configuration, "starting");
     if let Some(limit) = descriptors {
@@ -41,18 +48,24 @@ pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
         warn!("{warning}");
     }
 
-    let threads = threads(config.server.workers);
+    let ended = serve(control, ready, identity, &log);
+    // Who reads a file finds the reason there; standard error is told it anyway.
+    if let (Err(failure), Some(())) = (&ended, log.with_file(|_| ())) {
+        error!("{}", failure.line());
+    }
+    ended
+}
+
+/// Binds, becomes who is asked for, and serves until the end.
+fn serve(control: Control, ready: Ready, identity: Option<Identity>, log: &Log) -> Result<Exit, Failure> {
+    let threads = threads(ready.config().server.workers);
     let bound = control.bind(ready)?;
     // After everything that root is needed for, and before the first task that a client can have a say in.
     if let Some(identity) = identity {
-        // Whoever opens it again later is no longer root.
-        log.with_file(|file| identity.own(file))
-            .unwrap_or(Ok(()))
-            .context("log.file: can't give it to server.user")?;
         identity.assume()?;
     }
     let workers = Workers::start(threads).context("can't start the workers")?;
-    let ended = control.run(bound, &workers, &log);
+    let ended = control.run(bound, &workers, log);
     workers.end();
     ended
 }

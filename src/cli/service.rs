@@ -40,8 +40,8 @@ pub(super) struct Installing {
     pub(super) automatic: bool,
 }
 
-/// What the arguments of every service of this program begin with.
-const RUN: [&str; 2] = ["service", "run"];
+/// What the arguments of every service of this program begin with; its name is next.
+const RUN: [&str; 3] = ["service", "run", "--name"];
 
 /// Does it with the service `name`.
 pub(super) fn service(builder: Builder, name: &str, action: Action) -> Result<Exit, Failure> {
@@ -112,6 +112,7 @@ fn install(builder: Builder, name: &str, installing: &Installing) -> Result<Stri
         return Err(Failure::usage("a service needs a file", "name it with --config FILE"));
     };
     let file = path::absolute(file).context("can't tell the whole path of the configuration")?;
+    let source = Source { configuration: Configuration::File(file.clone()), set: source.set.clone() };
     let program = env::current_exe().context("can't tell the path of this program")?;
     let installation = Installation {
         name,
@@ -126,9 +127,15 @@ fn install(builder: Builder, name: &str, installing: &Installing) -> Result<Stri
     if let Err(error) = event_log::register(name) {
         // All of it or nothing.
         let _ = find(name, ServiceAccess::DELETE).and_then(Installed::remove);
-        return Err(anyhow::Error::new(error).context("can't register with the event log").into());
+        return Err(match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Failure::usage(
+                format!("the event log has a source {name} already, which is not of terima"),
+                "choose another name with --name NAME",
+            ),
+            _ => anyhow::Error::new(error).context("can't register with the event log").into(),
+        });
     }
-    let log = run::log_file(ready.config(), source, false);
+    let log = run::log_file(ready.config(), &source, false);
     let log = log.map_or_else(String::new, |log| format!("\nlog: {}", log.display()));
     Ok(format!(
         "the service {name} is installed\nconfiguration: {}{log}\nrun as: {account}, which must be able to read the one and \
@@ -141,7 +148,7 @@ fn install(builder: Builder, name: &str, installing: &Installing) -> Result<Stri
 /// What the service manager starts the program with.
 fn arguments(name: &str, file: &Path, set: &[String]) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = RUN.iter().map(Into::into).collect();
-    arguments.extend(["--name".into(), name.into(), "--config".into(), file.into()]);
+    arguments.extend([name.into(), "--config".into(), file.into()]);
     arguments.extend(set.iter().flat_map(|assignment| ["--set".into(), assignment.into()]));
     arguments
 }

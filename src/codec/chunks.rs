@@ -1,12 +1,10 @@
 //! Codec `bytes`: no framing at all.
 
-use std::mem;
-
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::{DEFAULT_MAX_FRAME, FrameError};
+use super::{DEFAULT_MAX_FRAME, FrameError, take};
 use crate::config::Size;
 
 /// From this size on, a chunk is handed on instead of copied. Below it copying is cheaper than giving up the output
@@ -24,6 +22,7 @@ pub struct Chunks {
 
 /// The options of codec `bytes`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ChunksOptions {
     /// The longest chunk that a handler is given at once. Default 64 KiB.
@@ -64,10 +63,8 @@ impl Decoder for Chunks {
         if src.is_empty() {
             return Ok(None);
         }
-        // Taking the whole buffer along, rather than splitting it, keeps the chunk its only owner: `encode` can then
-        // hand it on.
-        let chunk = if src.len() <= self.max_frame { mem::take(src) } else { src.split_to(self.max_frame) };
-        Ok(Some(chunk.freeze()))
+        let length = src.len().min(self.max_frame);
+        Ok(Some(take(src, length).freeze()))
     }
 }
 

@@ -1,12 +1,10 @@
 //! Codec `length`: each frame begins with its length.
 
-use std::mem;
-
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::Deserialize;
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::{DEFAULT_MAX_FRAME, FrameError};
+use super::{DEFAULT_MAX_FRAME, FrameError, take};
 use crate::config::Size;
 use crate::handler::HandlerError;
 
@@ -34,9 +32,11 @@ pub struct Length {
 
 /// The options of codec `length`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LengthOptions {
     /// How many bytes the length has, 1 to 8. Default 4.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 8)))]
     pub width: u8,
     /// Which of its bytes comes first. Default `"big"`, as on the wire of most protocols.
     pub order: ByteOrder,
@@ -54,6 +54,7 @@ pub struct LengthOptions {
 
 /// Which byte of a number comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ByteOrder {
     /// The highest: network byte order.
@@ -65,6 +66,7 @@ pub enum ByteOrder {
 
 /// What a length counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Counts {
     /// What comes after it.
@@ -108,7 +110,7 @@ impl Length {
         let payload = length - self.header() as i128;
         if payload < 0 {
             let reason = format!("a frame of length {field} would end inside its header");
-            return Err(FrameError::Malformed(reason.into()));
+            return Err(FrameError::malformed(reason));
         }
         let given = if options.keep_header { length } else { payload };
         match usize::try_from(length) {
@@ -129,7 +131,7 @@ impl Length {
             || {
                 let reason =
                     format!("a length of width {} can't tell a payload of {payload} bytes", options.width);
-                FrameError::Malformed(reason.into())
+                FrameError::malformed(reason)
             },
         )
     }
@@ -169,7 +171,7 @@ impl Decoder for Length {
         if src.len() < length {
             return Ok(None);
         }
-        let mut frame = if src.len() == length { mem::take(src) } else { src.split_to(length) };
+        let mut frame = take(src, length);
         if !self.options.keep_header {
             frame.advance(header);
         }
@@ -187,7 +189,7 @@ impl Encoder<Bytes> for Length {
             if !whole {
                 let reason =
                     format!("a frame of {} bytes has a header that tells another length", frame.len());
-                return Err(FrameError::Malformed(reason.into()));
+                return Err(FrameError::malformed(reason));
             }
         } else {
             let field = self.field(frame.len())?;

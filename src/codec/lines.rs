@@ -7,7 +7,7 @@ use memchr::memchr;
 use serde::Deserialize;
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::{DEFAULT_MAX_FRAME, FrameError};
+use super::{DEFAULT_MAX_FRAME, FrameError, take};
 use crate::config::Size;
 
 /// The codec `lines`: a frame is a line without its LF or CRLF; its bytes need not be UTF-8.
@@ -26,6 +26,7 @@ pub struct Lines {
 
 /// The options of codec `lines`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LinesOptions {
     /// The longest line, without its ending. Default 64 KiB.
@@ -87,7 +88,7 @@ impl Decoder for Lines {
             return Err(self.too_long());
         }
         self.ending = ending;
-        let mut line = if lf + 1 == src.len() { mem::take(src) } else { src.split_to(lf + 1) };
+        let mut line = take(src, lf + 1);
         line.truncate(end);
         Ok(Some(line.freeze()))
     }

@@ -85,6 +85,7 @@ pub(crate) enum Rotation {
 
 /// `log.format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
     Text,
@@ -163,6 +164,7 @@ pub(crate) struct Limits {
 
 /// `limits.when_full`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum WhenFull {
     /// The peer stays in the kernel's backlog and is served when there is room.

@@ -16,6 +16,8 @@
 //! - [`written`]: the keys that there are; [`value`]: their forms, as `"30s"` and `"64KiB"`
 //! - [`resolve`]: fills in defaults and checks what no key alone can tell
 //! - [`meant`]: what the program uses, and the defaults
+//! - `keys`, `shipped`: which keys a type takes, and what the shipped file says of each
+//! - `schema`: what an editor is told of all keys, as JSON Schema
 //! - `inline`, `shown`: a tree as text again, and values as the file writes them, for who asks what is meant
 //! - `origins`, `report`: where each key is written, and a configuration key by key
 //! - [`options`]: `codec` and `handler`, whose options only their factories understand
@@ -31,6 +33,8 @@ mod fault;
 mod file;
 #[cfg(feature = "admin")]
 mod inline;
+#[cfg(any(test, feature = "schema"))]
+mod keys;
 pub(crate) mod meant;
 mod nearest;
 mod options;
@@ -45,6 +49,10 @@ mod render;
 #[cfg(feature = "admin")]
 pub(crate) mod report;
 mod resolve;
+#[cfg(feature = "schema")]
+mod schema;
+#[cfg(any(test, feature = "schema"))]
+mod shipped;
 #[cfg(feature = "admin")]
 pub(crate) mod shown;
 mod source;
@@ -73,6 +81,10 @@ pub use self::overrides::Overrides;
 use self::parse::parse;
 pub use self::problem::{Problem, Problems};
 use self::refusal::Keys;
+#[cfg(feature = "schema")]
+pub(crate) use self::schema::{Descriptions, OptionsType, schema};
+#[cfg(feature = "cli")]
+pub(crate) use self::shipped::SHIPPED;
 use self::source::Origin;
 use self::tree::{Node, Table, Value};
 pub use self::value::{FilePath, Size, Timeout};

@@ -31,6 +31,7 @@ pub(crate) struct Options {
 
 /// The options type of a handler or a codec that has no options: any key is a problem.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(description = "It has no options."))]
 #[serde(deny_unknown_fields)]
 pub struct NoOptions {}
 

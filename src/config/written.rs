@@ -1,6 +1,7 @@
 //! `server.toml` as written: every key may be absent, and no default is known here.
 //!
-//! `untagged` and `flatten` are not used: serde would lose where a fault is.
+//! `untagged` and `flatten` are not used: serde would lose where a fault is. What stands at a struct is also what an editor
+//! shows of its table; of a key, it shows the comment in the shipped file.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -14,17 +15,21 @@ use super::value::{
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["listener"])))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
     pub(super) server: Server,
     pub(super) log: Log,
     pub(super) admin: Option<Admin>,
     pub(super) defaults: Defaults,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub(super) listener: Vec<Listener>,
 }
 
 /// `[server]`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) workers: Option<Workers>,
@@ -37,8 +42,10 @@ pub(super) struct Server {
 
 /// `[log]`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Log {
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub(super) level: Option<String>,
     pub(super) format: Option<LogFormat>,
     pub(super) access: Option<bool>,
@@ -49,6 +56,7 @@ pub(super) struct Log {
 
 /// `[admin]`: there is one where it is written.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Admin {
     pub(super) address: Option<AdminAddress>,
@@ -65,6 +73,7 @@ pub(super) struct Admin {
 
 /// `[defaults]`: what a listener may have, but what it is called, where it listens and what it serves.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Defaults {
     pub(super) socket: Socket,
@@ -74,23 +83,28 @@ pub(super) struct Defaults {
 
 /// One `[[listener]]`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "address", "handler"])))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Listener {
     pub(super) name: Option<Name>,
     pub(super) address: Option<Addresses>,
     /// Only its factory understands what is in it, so it stays in the tree; see [`Choice`](super::options::Choice).
     #[allow(dead_code, reason = "makes the key a known one")]
+    #[cfg_attr(feature = "schema", schemars(skip))]
     pub(super) codec: Option<IgnoredAny>,
     /// As `codec`.
     #[allow(dead_code, reason = "makes the key a known one")]
+    #[cfg_attr(feature = "schema", schemars(skip))]
     pub(super) handler: Option<IgnoredAny>,
     pub(super) socket: Socket,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
 }
 
-/// `socket.*`.
+/// `socket.*`: options of sockets, and of the connections that come from them.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Socket {
     pub(super) backlog: Option<Backlog>,
@@ -108,8 +122,9 @@ pub(super) struct Socket {
     pub(super) group: Option<Account>,
 }
 
-/// `limits.*`.
+/// `limits.*`: how many connections there may be, and what each may take.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Limits {
     pub(super) connections: Option<Connections>,
@@ -119,8 +134,9 @@ pub(super) struct Limits {
     pub(super) flush_at: Option<Size>,
 }
 
-/// `timeouts.*`.
+/// `timeouts.*`: how long the client may take for what it has to do.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Timeouts {
     pub(super) establish: Option<Timeout>,

@@ -61,6 +61,8 @@ pub(crate) use self::registry::{Admitted, Registry};
 use self::send::Origin;
 pub use self::send::TrySendError;
 pub use self::sender::{Sender, SlowConsumer};
+#[cfg(feature = "testing")]
+pub(crate) use self::settings::OnEnd;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::shared::{Buffered, Shared};
 pub use self::shared_frame::SharedFrame;

@@ -114,6 +114,16 @@ impl Admitted {
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
+
+    /// Gives everything back, then tells whoever wants to know.
+    #[cfg(feature = "testing")]
+    pub(super) fn leave(self, ended: &super::end::Ended) {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        if let Some(tell) = &shared.settings().on_end {
+            tell(&shared, ended);
+        }
+    }
 }
 
 impl Drop for Admitted {

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "testing")]
+use super::end::Ended;
 #[cfg(feature = "admin")]
 use super::questions::Questions;
+#[cfg(feature = "testing")]
+use super::shared::Shared;
 use crate::config::{Limits, Timeouts};
 use crate::establish::Layer;
 use crate::handler::Serve;
@@ -37,4 +41,11 @@ pub(crate) struct Settings {
     pub(crate) failures: Sampler,
     /// What is taken off a connection's stream before the first frame, outermost first.
     pub(crate) layers: Vec<Box<dyn Layer>>,
+    /// Told of every connection that has ended.
+    #[cfg(feature = "testing")]
+    pub(crate) on_end: Option<OnEnd>,
 }
+
+/// What a test wants to be told of a connection's end.
+#[cfg(feature = "testing")]
+pub(crate) type OnEnd = Box<dyn Fn(&Shared, &Ended) + Send + Sync>;

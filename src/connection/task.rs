@@ -68,6 +68,8 @@ where
         close(shared, deadlines, &mut ended).await;
         access::record(shared, &ended);
         shared.count_end(Some(&ended));
+        #[cfg(feature = "testing")]
+        admitted.leave(&ended);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Handler `quote`.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ pub struct Quote {
 
 /// The options of handler `quote`.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct QuoteOptions {
     /// A file of quotes in the form of fortune(6): between two of them is a line with `%` alone. It is read when the
@@ -105,10 +107,14 @@ impl Handler for Quote {
 
 fn read(path: &Path, file: &str) -> Result<String, QuoteError> {
     let unreadable = |error| QuoteError::Unreadable { file: file.to_owned(), error };
-    if fs::metadata(path).map_err(unreadable)?.len() > LARGEST {
+    let mut text = Vec::new();
+    // A device or a pipe does not tell its length.
+    let opened = File::open(path).map_err(unreadable)?;
+    opened.take(LARGEST + 1).read_to_end(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LARGEST {
         return Err(QuoteError::TooLarge { file: file.to_owned() });
     }
-    String::from_utf8(fs::read(path).map_err(unreadable)?).map_err(|error| {
+    String::from_utf8(text).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
         QuoteError::NotText { file: file.to_owned(), line }
@@ -146,6 +152,8 @@ fn parse(text: &str, file: &str) -> Result<Vec<Bytes>, QuoteError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn parsed(text: &str) -> Result<Vec<String>, String> {
@@ -200,5 +208,12 @@ mod tests {
         assert!(error(folder.path()).starts_with("q: can't read the quotes: "));
         fs::write(&path, b"good\nbad \xff\n").unwrap();
         assert_eq!(error(&path), "q:2: this line is not UTF-8");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_that_never_ends_does_not_fill_the_memory() {
+        let error = read(Path::new("/dev/zero"), "q").unwrap_err().to_string();
+        assert_eq!(error, "q: it is larger than 16 MiB: is it the right one?");
     }
 }

@@ -6,6 +6,8 @@ mod accept;
 mod address;
 mod bind;
 mod heartbeat;
+#[cfg(feature = "testing")]
+mod script;
 mod socket;
 mod spare;
 #[cfg(test)]
@@ -15,5 +17,9 @@ pub(crate) use self::accept::Listener;
 pub use self::address::{Address, Client, Credentials, ListenAddress, Local, Peer};
 pub(crate) use self::bind::Listening;
 pub(crate) use self::heartbeat::Heartbeat;
+#[cfg(feature = "testing")]
+pub(crate) use self::script::Script;
+#[cfg(feature = "testing")]
+pub(crate) use self::script::Scripted;
 pub(crate) use self::socket::{Accepted, Queue, Socket, TcpSocket, UnixSocket};
 pub(crate) use self::spare::Spare;

@@ -1,7 +1,5 @@
 //! A listener over a socket that fails as the test says.
 
-use std::collections::VecDeque;
-use std::future::pending;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,22 +17,20 @@ use crate::listener::{Address, Local, Peer};
 use crate::telemetry::capture::Capture;
 use crate::telemetry::metrics::ListenerMetrics;
 
-/// Accepts what is in its queue, errors too, and then nobody.
+/// Accepts what its script says, errors too, and remembers how it was asked.
 #[derive(Clone, Default)]
-struct Scripted {
-    queue: Arc<Mutex<VecDeque<Result<(), i32>>>>,
+struct Watched {
+    script: Script,
     /// How often it was asked, and when an answer was given.
     calls: Arc<AtomicUsize>,
     answers: Arc<Mutex<Vec<Instant>>>,
 }
 
-impl Scripted {
+impl Watched {
     fn push(&self, answers: impl IntoIterator<Item = Result<(), i32>>) {
-        self.queue.lock().unwrap().extend(answers);
-    }
-
-    fn left(&self) -> usize {
-        self.queue.lock().unwrap().len()
+        for answer in answers {
+            self.script.push(answer.map(|()| somebody()).map_err(io::Error::from_raw_os_error));
+        }
     }
 
     /// The times between answers, in milliseconds.
@@ -43,29 +39,31 @@ impl Scripted {
     }
 }
 
-impl Socket for Scripted {
+impl Socket for Watched {
     async fn accept(&self) -> io::Result<Accepted> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let next = self.queue.lock().unwrap().pop_front();
-        let Some(next) = next else { return pending().await };
+        let answer = self.script.accept().await;
         self.answers.lock().unwrap().push(Instant::now());
-        next.map_err(io::Error::from_raw_os_error)?;
-        Ok(Accepted {
-            stream: Stream::Boxed(Box::new(duplex(1).0)),
-            peer: Peer(Address::Unnamed),
-            local: Local(Address::Unnamed),
-        })
+        answer
     }
 }
 
-fn listener(when_full: WhenFull) -> (Scripted, Arc<Heartbeat>, Listener<Scripted>) {
+fn somebody() -> Accepted {
+    Accepted {
+        stream: Stream::Boxed(Box::new(duplex(1).0)),
+        peer: Peer(Address::Unnamed),
+        local: Local(Address::Unnamed),
+    }
+}
+
+fn listener(when_full: WhenFull) -> (Watched, Arc<Heartbeat>, Listener<Watched>) {
     let (socket, heartbeat, _, listener) = counted(when_full);
     (socket, heartbeat, listener)
 }
 
 /// A listener, and its counters.
-fn counted(when_full: WhenFull) -> (Scripted, Arc<Heartbeat>, Arc<ListenerMetrics>, Listener<Scripted>) {
-    let (socket, heartbeat) = (Scripted::default(), Arc::new(Heartbeat::new()));
+fn counted(when_full: WhenFull) -> (Watched, Arc<Heartbeat>, Arc<ListenerMetrics>, Listener<Watched>) {
+    let (socket, heartbeat) = (Watched::default(), Arc::new(Heartbeat::new()));
     let metrics = Arc::new(ListenerMetrics::new());
     let listener = Listener::new(
         socket.clone(),
@@ -79,7 +77,7 @@ fn counted(when_full: WhenFull) -> (Scripted, Arc<Heartbeat>, Arc<ListenerMetric
 }
 
 /// Accepts the next connection, which has to come.
-async fn next(listener: &mut Listener<Scripted>) -> Accepted {
+async fn next(listener: &mut Listener<Watched>) -> Accepted {
     timeout(Duration::from_secs(3600), listener.accept()).await.expect("nobody is accepted")
 }
 
@@ -150,11 +148,10 @@ mod errors {
     async fn a_line_when_an_episode_begins_and_one_when_it_is_over() {
         let (socket, _, mut listener) = listener(WhenFull::Queue);
         let log = Capture::new();
-        let ticks = Arc::clone(&socket.queue);
         async {
             // Every second connection fails: one episode.
             for _ in 0..20 {
-                ticks.lock().unwrap().extend([Err(OUT_OF_DESCRIPTORS), Ok(())]);
+                socket.push([Err(OUT_OF_DESCRIPTORS), Ok(())]);
                 next(&mut listener).await;
                 listener.tick();
                 tokio::time::sleep(Duration::from_secs(9)).await;
@@ -238,7 +235,7 @@ mod errors {
             }
             .with_subscriber(log.dispatch())
             .await;
-            assert_eq!(socket.left(), 0);
+            assert_eq!(socket.script.left(), 0);
             let last = log.lines().pop().unwrap();
             assert_eq!((&last["errors"], last["turned_away"].parse()), ("3", Ok(turned_away)));
             let figures = metrics.read();
@@ -276,7 +273,7 @@ mod errors {
         let (socket, _, mut listener) = listener(WhenFull::Close);
         socket.push([Err(OUT_OF_MEMORY), Ok(()), Ok(())]);
         next(&mut listener).await;
-        assert_eq!(socket.left(), 1);
+        assert_eq!(socket.script.left(), 1);
     }
 }
 

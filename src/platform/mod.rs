@@ -13,7 +13,7 @@ use windows as system;
 use std::io;
 use std::time::Duration;
 
-#[cfg(test)]
+#[cfg(feature = "testing")]
 pub(crate) use system::accept_errors;
 #[cfg(feature = "cli")]
 pub(crate) use system::connect;
@@ -25,8 +25,8 @@ pub(crate) use system::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use system::{
-    Identity, IdentityError, PERMISSION_REMEDY, Signals, append, has_manager, has_standard_error, is_at,
-    notify, raise_descriptor_limit, terminal_knows_colour, watchdog,
+    HOLDER_REMEDY, Identity, IdentityError, PERMISSION_REMEDY, Signals, append, has_manager,
+    has_standard_error, is_at, notify, raise_descriptor_limit, terminal_knows_colour, watchdog,
 };
 #[cfg(feature = "admin")]
 pub(crate) use system::{create_private, is_public};

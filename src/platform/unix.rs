@@ -184,10 +184,29 @@ pub(crate) const PERMISSION_REMEDY: &str = "a port below 1024 needs the capabili
      (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE) or a lower net.ipv4.ip_unprivileged_port_start; \
      any other port may be forbidden by SELinux or AppArmor";
 
-/// Opens a file to append to; a new one is readable for its owner and group.
+/// How to find out who holds a port, where this process may not see it.
 #[cfg(feature = "cli")]
-pub(crate) fn append(path: &Path) -> io::Result<File> {
-    File::options().append(true).create(true).mode(0o640).open(path)
+pub(crate) const HOLDER_REMEDY: &str = if cfg!(any(target_os = "linux", target_os = "android")) {
+    "`ss -ltnp` tells root who holds it"
+} else {
+    "`lsof -nP -iTCP -sTCP:LISTEN` tells root who holds it"
+};
+
+/// Opens a file to append to; a new one is readable for its owner and group.
+///
+/// # Errors
+///
+/// As open(2); and where the path is a symbolic link, unless those are followed.
+#[cfg(feature = "cli")]
+pub(crate) fn append(path: &Path, follow_links: bool) -> io::Result<File> {
+    let flags = if follow_links { 0 } else { libc::O_NOFOLLOW };
+    let opened = File::options().append(true).create(true).mode(0o640).custom_flags(flags).open(path);
+    opened.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) if !follow_links => io::Error::other(
+            "it is a symbolic link, which may lead anywhere as long as the process is root: name the file itself",
+        ),
+        _ => error,
+    })
 }
 
 /// Whether an open file is the one that has this path now.
@@ -248,7 +267,7 @@ impl Signals {
 }
 
 /// Errors of `accept`, by whose problem they are.
-#[cfg(test)]
+#[cfg(feature = "testing")]
 pub(crate) mod accept_errors {
     pub(crate) const CONNECTION: &[i32] = &[
         libc::ECONNABORTED,
@@ -264,6 +283,7 @@ pub(crate) mod accept_errors {
         libc::ENETUNREACH,
     ];
     pub(crate) const LISTENER: &[i32] = &[libc::EBADF, libc::EINVAL, libc::ENOTSOCK];
+    #[cfg(test)]
     pub(crate) const OURS: &[i32] =
         &[libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EAGAIN, libc::EIO, 0, i32::MAX];
     pub(crate) const OUT_OF_DESCRIPTORS: i32 = libc::EMFILE;

@@ -24,8 +24,8 @@ use std::time::Duration;
 use socket2::{Socket, TcpKeepalive};
 use windows_sys::Win32::Networking::WinSock::{
     SO_EXCLUSIVEADDRUSE, SOL_SOCKET, WSAEAFNOSUPPORT, WSAECONNABORTED, WSAECONNRESET, WSAEHOSTUNREACH,
-    WSAEINTR, WSAEINVAL, WSAEMFILE, WSAENETDOWN, WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP,
-    WSAETIMEDOUT, WSANOTINITIALISED, setsockopt,
+    WSAEINTR, WSAEINVAL, WSAEMFILE, WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP, WSAETIMEDOUT,
+    WSANOTINITIALISED, setsockopt,
 };
 
 #[cfg(feature = "cli")]
@@ -45,11 +45,12 @@ use super::{AcceptQueue, Blame};
 // === accept ===
 
 /// As the documentation of `accept` and `AcceptEx` tells them apart; `WSAECONNRESET` is "an incoming connection was
-/// indicated, but was subsequently terminated by the remote peer prior to accepting the call".
+/// indicated, but was subsequently terminated by the remote peer prior to accepting the call". `WSAENETDOWN` is the network
+/// as a whole here, which to ask again at once would not help.
 pub(super) fn blame(code: i32) -> Blame {
     match code {
-        WSAECONNRESET | WSAECONNABORTED | WSAEINTR | WSAENETDOWN | WSAENETRESET | WSAENETUNREACH
-        | WSAEHOSTUNREACH | WSAETIMEDOUT => Blame::Connection,
+        WSAECONNRESET | WSAECONNABORTED | WSAEINTR | WSAENETRESET | WSAENETUNREACH | WSAEHOSTUNREACH
+        | WSAETIMEDOUT => Blame::Connection,
         WSAENOTSOCK | WSAEINVAL | WSAEOPNOTSUPP | WSANOTINITIALISED => Blame::Listener,
         _ => Blame::Ours,
     }
@@ -104,15 +105,14 @@ pub(crate) const ABSTRACT_SOCKETS: bool = false;
 /// As Windows' own Unix sockets have it; a path is refused before it is measured.
 pub(crate) const LONGEST_SOCKET_PATH: usize = 108;
 
-/// Keys of `socket.*` that do nothing on this system.
-pub(crate) const LACKING_SOCKET_OPTIONS: &[&str] =
-    &["reuse_port", "fast_open", "defer_accept", "freebind", "mode", "owner", "group"];
+/// Keys of `socket.*` for TCP that this system has not.
+pub(crate) const LACKING_SOCKET_OPTIONS: &[&str] = &["reuse_port", "fast_open", "defer_accept", "freebind"];
 
 /// Probes after `silence`. Windows sends ten of them and lets nobody choose.
 pub(crate) fn keepalive(silence: Duration) -> TcpKeepalive {
     const PROBES: u32 = 10;
     let interval = (silence / PROBES).max(Duration::from_secs(1));
-    TcpKeepalive::new().with_time(silence).with_interval(interval)
+    TcpKeepalive::new().with_time(silence.max(Duration::from_secs(1))).with_interval(interval)
 }
 
 /// Lets nobody else listen on the address. `SO_REUSEADDR` would be the opposite here: it lets any process take the port away
@@ -129,20 +129,24 @@ pub(crate) fn claim_address(socket: &Socket) -> io::Result<()> {
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Always an error; a configuration that asks for it is refused before.
 pub(crate) fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
-    Ok(())
+    Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Always an error; a configuration that asks for it is refused before.
 pub(crate) fn set_freebind(_socket: &Socket, _v6: bool) -> io::Result<()> {
-    Ok(())
+    Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Always an error; a configuration that asks for it is refused before.
 pub(crate) fn set_fast_open(_socket: &Socket, _queue: i32) -> io::Result<()> {
-    Ok(())
+    Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Always an error; a configuration that asks for it is refused before.
 pub(crate) fn set_defer_accept(_socket: &Socket, _wait: Duration) -> io::Result<()> {
-    Ok(())
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 pub(super) fn lacks_family(code: i32) -> bool {
@@ -203,6 +207,10 @@ impl Identity {
         match *self {}
     }
 
+    pub(crate) fn is_assumed(&self) -> bool {
+        match *self {}
+    }
+
     pub(crate) fn assume(&self) -> Result<(), IdentityError> {
         match *self {}
     }
@@ -213,9 +221,13 @@ impl Identity {
 pub(crate) const PERMISSION_REMEDY: &str = "another program holds the port for itself alone, or it lies in a reserved \
      range: see `netsh interface ipv4 show excludedportrange protocol=tcp`";
 
+/// How to find out who holds a port, where this process may not see it.
+#[cfg(feature = "cli")]
+pub(crate) const HOLDER_REMEDY: &str = "`netstat -abno` tells an administrator who holds it";
+
 /// Opens a file to append to.
 #[cfg(feature = "cli")]
-pub(crate) fn append(path: &Path) -> io::Result<File> {
+pub(crate) fn append(path: &Path, _follow_links: bool) -> io::Result<File> {
     File::options().append(true).create(true).open(path)
 }
 
@@ -227,7 +239,7 @@ pub(crate) fn is_at(_file: &File, path: &Path) -> bool {
 }
 
 /// Errors of `accept`, by whose problem they are.
-#[cfg(test)]
+#[cfg(feature = "testing")]
 pub(crate) mod accept_errors {
     use windows_sys::Win32::Networking::WinSock::*;
 
@@ -235,14 +247,14 @@ pub(crate) mod accept_errors {
         WSAECONNRESET,
         WSAECONNABORTED,
         WSAEINTR,
-        WSAENETDOWN,
         WSAENETRESET,
         WSAENETUNREACH,
         WSAEHOSTUNREACH,
         WSAETIMEDOUT,
     ];
     pub(crate) const LISTENER: &[i32] = &[WSAENOTSOCK, WSAEINVAL, WSAEOPNOTSUPP, WSANOTINITIALISED];
-    pub(crate) const OURS: &[i32] = &[WSAEMFILE, WSAENOBUFS, WSAEWOULDBLOCK, 0, i32::MAX];
+    #[cfg(test)]
+    pub(crate) const OURS: &[i32] = &[WSAEMFILE, WSAENOBUFS, WSAENETDOWN, WSAEWOULDBLOCK, 0, i32::MAX];
     pub(crate) const OUT_OF_DESCRIPTORS: i32 = WSAEMFILE;
     pub(crate) const OUT_OF_MEMORY: i32 = WSAENOBUFS;
 }

@@ -10,7 +10,11 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::catalogue::Catalogue;
 use super::ready::{Ready, ReadyListener};
-use crate::codec::{Chunks, ChunksOptions, Codec, FrameError, Length, LengthOptions, Lines, LinesOptions};
+use crate::codec::{
+    Chunks, ChunksOptions, Cobs, CobsOptions, Codec, Delimited, DelimitedOptions, Fixed, FixedOptions,
+    FrameError, Length, LengthOptions, Lines, LinesOptions, Mllp, MllpOptions, Netstring, NetstringOptions,
+    OctetCounted, OctetCountedOptions, Slip, SlipOptions, Varint, VarintOptions,
+};
 use crate::config::{self, Config, Faults, NoOptions, Overrides, Problems};
 use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quote, QuoteOptions, Time};
 
@@ -44,17 +48,27 @@ use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quo
 /// # Ok::<(), terima::Problems>(())
 /// ```
 pub struct Builder {
-    catalogue: Catalogue,
+    pub(super) catalogue: Catalogue,
     overrides: Overrides,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
         let builder = Self { catalogue: Catalogue::default(), overrides: Overrides::default() };
+        #[cfg(feature = "schema")]
+        let builder = builder.describe_built_in();
         builder
             .byte_codec("bytes", |options: ChunksOptions| Ok(Chunks::from(options)))
             .byte_codec("lines", |options: LinesOptions| Ok(Lines::from(options)))
+            .byte_codec("delimited", |options: DelimitedOptions| Delimited::new(options))
             .byte_codec("length", |options: LengthOptions| Length::new(options))
+            .byte_codec("fixed", |options: FixedOptions| Fixed::try_from(options))
+            .byte_codec("netstring", |options: NetstringOptions| Ok(Netstring::from(options)))
+            .byte_codec("varint", |options: VarintOptions| Ok(Varint::from(options)))
+            .byte_codec("octet_counted", |options: OctetCountedOptions| Ok(OctetCounted::from(options)))
+            .byte_codec("mllp", |options: MllpOptions| Ok(Mllp::from(options)))
+            .byte_codec("slip", |options: SlipOptions| Ok(Slip::from(options)))
+            .byte_codec("cobs", |options: CobsOptions| Ok(Cobs::from(options)))
             .handler("echo", |_: NoOptions| Ok(Echo))
             .handler("discard", |_: NoOptions| Ok(Discard))
             .handler("chargen", |_: NoOptions| Ok(Chargen::default()))
@@ -224,6 +238,8 @@ impl Builder {
                 limits: listener.limits.clone(),
                 timeouts: listener.timeouts.clone(),
                 service,
+                #[cfg(feature = "testing")]
+                probe: None,
             }));
         }
         if !faults.is_empty() {

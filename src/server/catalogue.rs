@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{ByteCodec, Codec, Framing};
+#[cfg(feature = "schema")]
+use crate::config::{self, Descriptions, OptionsType};
 use crate::config::{Choice, Faults, advice};
 use crate::handler::{Handler, HandlerError, Serve, Service};
 
@@ -15,12 +17,16 @@ use crate::handler::{Handler, HandlerError, Serve, Service};
 pub(super) struct Catalogue {
     handlers: BTreeMap<String, HandlerEntry>,
     codecs: BTreeMap<String, CodecEntry>,
+    #[cfg(feature = "schema")]
+    pub(super) descriptions: Descriptions,
 }
 
 struct HandlerEntry {
     speaks: CodecType,
     /// The file may name a codec for it.
     takes_codec: bool,
+    #[cfg(feature = "schema")]
+    options: OptionsType,
     make: Make<Box<dyn Unpaired>>,
 }
 
@@ -28,6 +34,8 @@ struct CodecEntry {
     codec: CodecType,
     /// Its frames are bytes: handlers that speak `Framing` can have it too.
     bytes: bool,
+    #[cfg(feature = "schema")]
+    options: OptionsType,
     make: Make<MadeCodec>,
 }
 
@@ -71,8 +79,14 @@ impl Catalogue {
     {
         let make: Make<Box<dyn Unpaired>> =
             Box::new(move |choice, faults| Some(Box::new(Made(from_options(choice, faults, &make)?))));
-        let speaks = CodecType::of::<H::Codec>();
-        self.handlers.insert(name.to_owned(), HandlerEntry { speaks, takes_codec: true, make });
+        let entry = HandlerEntry {
+            speaks: CodecType::of::<H::Codec>(),
+            takes_codec: true,
+            #[cfg(feature = "schema")]
+            options: OptionsType::of::<O>(),
+            make,
+        };
+        self.handlers.insert(name.to_owned(), entry);
     }
 
     pub(super) fn add_handler_over<O, H, F, M>(&mut self, name: &str, make: F, codec: M)
@@ -87,8 +101,14 @@ impl Catalogue {
             let handler = from_options(choice, faults, &make)?;
             Some(Box::new(MadeOver { handler, codec: Arc::clone(&codec) }))
         });
-        let speaks = CodecType::of::<H::Codec>();
-        self.handlers.insert(name.to_owned(), HandlerEntry { speaks, takes_codec: false, make });
+        let entry = HandlerEntry {
+            speaks: CodecType::of::<H::Codec>(),
+            takes_codec: false,
+            #[cfg(feature = "schema")]
+            options: OptionsType::of::<O>(),
+            make,
+        };
+        self.handlers.insert(name.to_owned(), entry);
     }
 
     pub(super) fn add_codec<O, C, F>(&mut self, name: &str, make: F)
@@ -100,7 +120,14 @@ impl Catalogue {
         let make: Make<MadeCodec> = Box::new(move |choice, faults| {
             Some(MadeCodec { typed: Box::new(from_options(choice, faults, &make)?), framing: None })
         });
-        self.codecs.insert(name.to_owned(), CodecEntry { codec: CodecType::of::<C>(), bytes: false, make });
+        let entry = CodecEntry {
+            codec: CodecType::of::<C>(),
+            bytes: false,
+            #[cfg(feature = "schema")]
+            options: OptionsType::of::<O>(),
+            make,
+        };
+        self.codecs.insert(name.to_owned(), entry);
     }
 
     pub(super) fn add_byte_codec<O, C, F>(&mut self, name: &str, make: F)
@@ -113,7 +140,14 @@ impl Catalogue {
             let codec = from_options(choice, faults, &make)?;
             Some(MadeCodec { framing: Some(Framing::new(codec.clone())), typed: Box::new(codec) })
         });
-        self.codecs.insert(name.to_owned(), CodecEntry { codec: CodecType::of::<C>(), bytes: true, make });
+        let entry = CodecEntry {
+            codec: CodecType::of::<C>(),
+            bytes: true,
+            #[cfg(feature = "schema")]
+            options: OptionsType::of::<O>(),
+            make,
+        };
+        self.codecs.insert(name.to_owned(), entry);
     }
 
     /// Makes what a listener's connections are served by. Every fault is noted, the codec's also where the handler has
@@ -146,6 +180,14 @@ impl Catalogue {
     #[cfg(test)]
     pub(super) fn names(&self) -> (Vec<&str>, Vec<&str>) {
         (self.handlers.keys().map(String::as_str).collect(), self.codecs.keys().map(String::as_str).collect())
+    }
+
+    /// The schema of a file that can name what there is.
+    #[cfg(feature = "schema")]
+    pub(super) fn schema(&self) -> schemars::Schema {
+        let codecs = self.codecs.iter().map(|(name, entry)| (name.as_str(), entry.options));
+        let handlers = self.handlers.iter().map(|(name, entry)| (name.as_str(), entry.options));
+        config::schema(codecs, handlers, &self.descriptions)
     }
 
     fn mismatch(

@@ -82,18 +82,16 @@ fn connections(text: &mut Exposition, listeners: &[Listener<'_>]) {
 }
 
 fn traffic(text: &mut Exposition, listeners: &[Listener<'_>], buffered: &HashMap<Arc<str>, Buffered>) {
-    let figures: [(_, fn(&Figures) -> u64); 4] = [
-        (&families::RECEIVED_BYTES, |figures| figures.received_bytes),
-        (&families::SENT_BYTES, |figures| figures.sent_bytes),
-        (&families::RECEIVED_FRAMES, |figures| figures.received_frames),
-        (&families::SENT_FRAMES, |figures| figures.sent_frames),
-    ];
-    for (family, figure) in figures {
+    let mut of_each = |family, figure: fn(&Figures) -> u64| {
         let mut samples = text.family(family);
         for listener in listeners {
             samples.sample(&[listener.name()], figure(&listener.figures));
         }
-    }
+    };
+    of_each(&families::RECEIVED_BYTES, |figures| figures.received_bytes);
+    of_each(&families::SENT_BYTES, |figures| figures.sent_bytes);
+    of_each(&families::RECEIVED_FRAMES, |figures| figures.received_frames);
+    of_each(&families::SENT_FRAMES, |figures| figures.sent_frames);
     let mut samples = text.family(&families::BUFFERED_BYTES);
     for listener in listeners {
         let Buffered { input, output } = buffered.get(listener.name()).copied().unwrap_or_default();

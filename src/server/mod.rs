@@ -12,7 +12,11 @@ mod first_of;
 mod metrics;
 #[cfg(feature = "admin")]
 mod phase;
+#[cfg(feature = "testing")]
+mod probe;
 mod ready;
+#[cfg(feature = "schema")]
+mod schema;
 mod start;
 mod status;
 #[cfg(test)]
@@ -43,6 +47,8 @@ pub use self::builder::Builder;
 pub use self::drain::Shutdown;
 #[cfg(feature = "admin")]
 pub(crate) use self::phase::{Draining, Phase};
+#[cfg(feature = "testing")]
+pub(crate) use self::probe::Probe;
 pub use self::ready::Ready;
 pub use self::start::StartError;
 pub use self::status::{ListenerState, ListenerStatus};
@@ -143,8 +149,8 @@ impl Server {
     ///
     /// The sockets stay: for a peer that connects meanwhile it looks as if the server were slow, and it is served on
     /// `resume`, or when the server stops. Once `socket.backlog` peers wait, the system ignores or refuses further ones; so
-    /// this is for minutes, and not instead of `limits.connections`. A connection that is being accepted at this very moment
-    /// is served.
+    /// this is for minutes, and not instead of `limits.connections`. Who connects after this has returned is not served before
+    /// `resume`.
     ///
     /// # Errors
     ///

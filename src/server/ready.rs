@@ -36,6 +36,8 @@ pub(super) struct ReadyListener {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) service: Arc<dyn Serve>,
+    #[cfg(feature = "testing")]
+    pub(super) probe: Option<super::Probe>,
 }
 
 impl Ready {

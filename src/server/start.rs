@@ -27,6 +27,8 @@ use crate::connection::{Registry, Settings};
 use crate::listener::{
     Heartbeat, ListenAddress, Listener, Listening, Queue, Socket, Spare, TcpSocket, UnixSocket,
 };
+#[cfg(feature = "testing")]
+use crate::listener::{Script, Scripted};
 use crate::platform;
 use crate::telemetry::Sampler;
 use crate::telemetry::metrics::ListenerMetrics;
@@ -145,6 +147,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
     let mut only = once.then(FirstOf::default);
     let mut listeners = Vec::with_capacity(open.len());
     for OpenListener { ready, sockets } in open {
+        #[cfg(feature = "testing")]
+        let (script, on_end) = ready.probe.map(|probe| (probe.script, probe.on_end)).unzip();
         let gate = Arc::new(Gate::new(ready.limits.connections));
         let metrics = Arc::new(ListenerMetrics::new());
         let settings = Arc::new(Settings {
@@ -161,6 +165,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             access: config.log.access,
             failures: Sampler::new(),
             layers: Vec::new(),
+            #[cfg(feature = "testing")]
+            on_end,
         });
         let paused = Arc::new(watch::Sender::new(false));
         let entrance = Arc::new(Entrance {
@@ -182,17 +188,25 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             metrics,
             paused,
         };
+        let start = Start {
+            entrance: &entrance,
+            spare: &spare,
+            stop: &stop,
+            #[cfg(feature = "testing")]
+            script,
+        };
+        #[cfg(feature = "testing")]
+        if let (Some(script), true) = (&start.script, sockets.is_empty()) {
+            running.heartbeats.push(start.accept_loop(script.clone(), &accept_loops, only.as_mut()));
+        }
         for (socket, address) in sockets {
-            let heartbeat = Arc::new(Heartbeat::new());
             running.tcp_addresses.extend(address.tcp());
             running.queues.extend(socket.queue().map(|queue| (address.to_string(), queue)));
             running.addresses.push(address);
-            running.heartbeats.push(Arc::clone(&heartbeat));
-            let start = Start { entrance: &entrance, spare: &spare, heartbeat, stop: &stop };
-            match socket {
+            running.heartbeats.push(match socket {
                 OpenSocket::Tcp(socket) => start.accept_loop(socket, &accept_loops, only.as_mut()),
                 OpenSocket::Unix(socket) => start.accept_loop(socket, &accept_loops, only.as_mut()),
-            }
+            });
         }
         listeners.push(running);
     }
@@ -224,22 +238,32 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
 struct Start<'a> {
     entrance: &'a Arc<Entrance>,
     spare: &'a Arc<Spare>,
-    heartbeat: Arc<Heartbeat>,
     stop: &'a CancellationToken,
+    #[cfg(feature = "testing")]
+    script: Option<Script>,
 }
 
 impl Start<'_> {
-    fn accept_loop(self, socket: impl Socket, tasks: &TaskTracker, only: Option<&mut FirstOf>) {
+    /// Starts one; tells where its heart beats.
+    fn accept_loop(
+        &self,
+        socket: impl Socket,
+        tasks: &TaskTracker,
+        only: Option<&mut FirstOf>,
+    ) -> Arc<Heartbeat> {
+        #[cfg(feature = "testing")]
+        let socket = Scripted { script: self.script.clone(), socket };
+        let heartbeat = Arc::new(Heartbeat::new());
         let settings = &self.entrance.settings;
         let (name, when_full) = (Arc::clone(&settings.name), settings.limits.when_full);
-        let (spare, heartbeat) = (Arc::clone(self.spare), Arc::clone(&self.heartbeat));
-        let metrics = Arc::clone(&settings.metrics);
-        let listener = Listener::new(socket, name, when_full, spare, heartbeat, metrics);
+        let (spare, metrics) = (Arc::clone(self.spare), Arc::clone(&settings.metrics));
+        let listener = Listener::new(socket, name, when_full, spare, Arc::clone(&heartbeat), metrics);
         let accept_loop = AcceptLoop::new(listener, Arc::clone(self.entrance));
         match only {
-            Some(only) => only.add(self.heartbeat, accept_loop.run_once(self.stop.clone())),
+            Some(only) => only.add(Arc::clone(&heartbeat), accept_loop.run_once(self.stop.clone())),
             None => drop(tasks.spawn(accept_loop.run(self.stop.clone()))),
         }
+        heartbeat
     }
 }
 

@@ -40,7 +40,12 @@ impl File {
 
 /// `terima`, with nothing in its environment that could set a key.
 pub(crate) fn terima() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_terima"));
+    program(env!("CARGO_BIN_EXE_terima"))
+}
+
+/// A program that has the same command line.
+pub(crate) fn program(path: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(path);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("TERIMA") {
             command.env_remove(name);

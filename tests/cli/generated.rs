@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::command::{ended, ended_with, terima};
 
-const SUBCOMMANDS: [&str; 12] = [
+const SUBCOMMANDS: &[&str] = &[
     "run",
     "serve",
     "check",
@@ -17,7 +17,10 @@ const SUBCOMMANDS: [&str; 12] = [
     "end",
     "drain",
     "why",
+    #[cfg(windows)]
+    "service",
     "init",
+    "schema",
     "completions",
     "man",
 ];
@@ -27,7 +30,7 @@ async fn every_shell_has_completions_for_every_subcommand() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let ended = ended_with(["completions", shell]).await;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{shell}");
-        for word in SUBCOMMANDS.into_iter().chain(["once"]) {
+        for word in SUBCOMMANDS.iter().chain(&["once"]) {
             assert!(ended.stdout.contains(word), "{shell}: no {word}");
         }
     }

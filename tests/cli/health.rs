@@ -33,6 +33,7 @@ async fn listeners_that_answer_are_0() {
     }
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_unix_socket_is_asked_too() {
     let folder = tempfile::tempdir().unwrap();

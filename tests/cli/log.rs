@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -30,14 +30,11 @@ impl Logged {
         let mut arguments = vec!["--set", file.as_str()];
         arguments.extend(settings.iter().flat_map(|setting| ["--set", *setting]));
         let service = Service::spawn(ECHO, &arguments);
-        let listening = until(folder.path(), |event| event["message"] == "listening").await;
+        let log = folder.path().join("t.log");
+        let listening = until(&log, |event| event["message"] == "listening").await;
         let address = listening["address"].as_str().unwrap().parse().unwrap();
-        until(folder.path(), |event| event["message"] == "ready").await;
+        until(&log, |event| event["message"] == "ready").await;
         Self { service, folder, address }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("t.log")
     }
 
     /// So many connections, several at once.
@@ -56,13 +53,6 @@ impl Logged {
         }
         timeout(PATIENCE, clients.join_all()).await.expect("a client waits for good");
     }
-
-    /// Stops it, and tells every event of every file.
-    async fn stop(self) -> Vec<Value> {
-        self.service.signal("TERM").await;
-        assert_eq!(self.service.code().await, Some(0));
-        events(self.folder.path())
-    }
 }
 
 /// Every event in the files of a folder. A line that is torn is no JSON.
@@ -75,13 +65,13 @@ fn events(folder: &Path) -> Vec<Value> {
 }
 
 /// Waits for an event. A file does not tell when it grows, so it is looked at again and again.
-async fn until(folder: &Path, wanted: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn until(file: &Path, wanted: impl Fn(&Value) -> bool) -> Value {
     let mut ticks = interval(Duration::from_millis(5));
     let found = async {
         loop {
             ticks.tick().await;
             // What is only half written is whole the next time.
-            let whole = fs::read_to_string(folder.join("t.log")).unwrap_or_default();
+            let whole = fs::read_to_string(file).unwrap_or_default();
             let lines = whole.lines().filter_map(|line| serde_json::from_str(line).ok());
             if let Some(event) = lines.into_iter().find(&wanted) {
                 return event;
@@ -134,58 +124,6 @@ async fn only_the_latest_are_kept() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_put_aside_is_opened_again() {
-    let logged = Logged::start(&["log.rotate=never"]).await;
-    for turn in 0..5 {
-        let (_, ()) = tokio::join!(logged.connections(80), async {
-            fs::rename(logged.path(), logged.folder.path().join(format!("aside.{turn}"))).unwrap();
-            logged.service.signal("HUP").await;
-            until(logged.folder.path(), |event| event["message"] == "the log file is open again").await;
-        });
-    }
-    assert_eq!(lines_of_connections(&logged.stop().await), each_once(400));
-}
-
-#[tokio::test]
-async fn a_file_that_cannot_be_opened_again_is_kept() {
-    let logged = Logged::start(&[]).await;
-    let folder = logged.folder.path().to_owned();
-    let moved = folder.with_extension("moved");
-    fs::rename(&folder, &moved).unwrap();
-    logged.service.signal("HUP").await;
-    let event = until(&moved, |event| event["level"] == "WARN").await;
-    assert_eq!(event["message"], "the log file can't be opened again: lines go on to the old one");
-    logged.connections(8).await;
-    fs::rename(&moved, &folder).unwrap();
-    assert_eq!(lines_of_connections(&logged.stop().await), each_once(8));
-}
-
-#[tokio::test]
-async fn without_a_file_there_is_nothing_to_open() {
-    let (mut service, _) = Service::start(ECHO, &[]).await;
-    service.signal("HUP").await;
-    service.logged("there is no log file to open again: log.file is not set").await;
-    service.signal("TERM").await;
-    assert_eq!(service.code().await, Some(0));
-}
-
-#[tokio::test]
-async fn signals_change_the_level() {
-    let (mut service, address) = Service::start(ECHO, &["--set", "log.level=info,terima::access=off"]).await;
-    service.signal("USR1").await;
-    assert_eq!(service.logged("the log level is another").await["level"], "debug");
-    service.signal("USR1").await;
-    assert_eq!(service.logged("the log level is another").await["level"], "trace");
-    // What was off is on now.
-    drop(TcpStream::connect(address).await.unwrap());
-    service.event(|event| event["target"] == "terima::access").await;
-    service.signal("USR2").await;
-    assert_eq!(service.logged("the log level is another").await["level"], "info,terima::access=off");
-    service.signal("TERM").await;
-    assert_eq!(service.code().await, Some(0));
-}
-
-#[tokio::test]
 async fn a_file_that_cannot_be_written_is_64() {
     let file = File::new(ECHO);
     let settings = ["--set", "log.file=/no-such-folder/terima.log"];
@@ -197,4 +135,78 @@ async fn a_file_that_cannot_be_written_is_64() {
         ended.stderr
     );
     assert!(ended.stderr.contains("help: "), "{}", ended.stderr);
+}
+
+/// Signals that do not end a service: Windows has none.
+#[cfg(unix)]
+mod signals {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    impl Logged {
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("t.log")
+        }
+
+        /// Stops it, and tells every event of every file.
+        async fn stop(self) -> Vec<Value> {
+            self.service.signal("TERM").await;
+            assert_eq!(self.service.code().await, Some(0));
+            events(self.folder.path())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_put_aside_is_opened_again() {
+        let logged = Logged::start(&["log.rotate=never"]).await;
+        for turn in 0..5 {
+            let (_, ()) = tokio::join!(logged.connections(80), async {
+                fs::rename(logged.path(), logged.folder.path().join(format!("aside.{turn}"))).unwrap();
+                logged.service.signal("HUP").await;
+                until(&logged.path(), |event| event["message"] == "the log file is open again").await;
+            });
+        }
+        assert_eq!(lines_of_connections(&logged.stop().await), each_once(400));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_opened_again_is_kept() {
+        let logged = Logged::start(&[]).await;
+        let folder = logged.folder.path().to_owned();
+        let moved = folder.with_extension("moved");
+        fs::rename(&folder, &moved).unwrap();
+        logged.service.signal("HUP").await;
+        let event = until(&moved.join("t.log"), |event| event["level"] == "WARN").await;
+        assert_eq!(event["message"], "the log file can't be opened again: lines go on to the old one");
+        logged.connections(8).await;
+        fs::rename(&moved, &folder).unwrap();
+        assert_eq!(lines_of_connections(&logged.stop().await), each_once(8));
+    }
+
+    #[tokio::test]
+    async fn without_a_file_there_is_nothing_to_open() {
+        let (mut service, _) = Service::start(ECHO, &[]).await;
+        service.signal("HUP").await;
+        service.logged("there is no log file to open again: log.file is not set").await;
+        service.signal("TERM").await;
+        assert_eq!(service.code().await, Some(0));
+    }
+
+    #[tokio::test]
+    async fn signals_change_the_level() {
+        let (mut service, address) =
+            Service::start(ECHO, &["--set", "log.level=info,terima::access=off"]).await;
+        service.signal("USR1").await;
+        assert_eq!(service.logged("the log level is another").await["level"], "debug");
+        service.signal("USR1").await;
+        assert_eq!(service.logged("the log level is another").await["level"], "trace");
+        // What was off is on now.
+        drop(TcpStream::connect(address).await.unwrap());
+        service.event(|event| event["target"] == "terima::access").await;
+        service.signal("USR2").await;
+        assert_eq!(service.logged("the log level is another").await["level"], "info,terima::access=off");
+        service.signal("TERM").await;
+        assert_eq!(service.code().await, Some(0));
+    }
 }

@@ -7,24 +7,24 @@ mod command;
 mod generated;
 mod init;
 mod run;
+mod schema;
 
-// Signals are how a service is ended here; a console event of Windows would reach the tests themselves.
+#[path = "../common/control.rs"]
+mod control;
+mod health;
+mod log;
+mod serve;
+mod service;
+mod signals;
+
 #[cfg(unix)]
 mod ask;
 #[cfg(unix)]
-mod health;
-#[cfg(unix)]
-mod log;
-#[cfg(unix)]
 mod notify;
 #[cfg(unix)]
-mod serve;
-#[cfg(unix)]
-mod service;
-#[cfg(unix)]
-mod signals;
-#[cfg(unix)]
 mod user;
+#[cfg(windows)]
+mod windows_service;
 
 use command::{ECHO, File, ended, ended_with, terima};
 
@@ -101,7 +101,7 @@ async fn wrong_usage_is_told_as_all_else_is() {
 #[cfg(unix)]
 #[tokio::test]
 async fn who_stops_reading_has_seen_enough() {
-    for arguments in [&["--help"][..], &["init", "-"], &["man"], &["completions", "zsh"]] {
+    for arguments in [&["--help"][..], &["init", "-"], &["schema"], &["man"], &["completions", "zsh"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut child = terima();

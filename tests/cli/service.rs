@@ -9,6 +9,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
 use crate::command::{File, PATIENCE, terima};
+use crate::control;
 
 /// A running service, which logs as JSON.
 pub(crate) struct Service {
@@ -40,12 +41,11 @@ impl Service {
     }
 
     fn command(subcommand: &str) -> Command {
-        let mut command = terima();
-        command.args(["--set", "log.format=json", subcommand]).stderr(Stdio::piped());
-        command
+        logging(terima(), subcommand)
     }
 
-    fn of(mut child: Child, file: Option<File>) -> Self {
+    /// A child that logs to standard error.
+    pub(crate) fn of(mut child: Child, file: Option<File>) -> Self {
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         Self { child, log: Some(log), _file: file }
     }
@@ -95,9 +95,7 @@ impl Service {
 
     /// Sends a signal by name.
     pub(crate) async fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it has ended");
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {id}")).status().await.unwrap();
-        assert!(sent.success());
+        control::signal(self.id(), name).await;
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -116,4 +114,11 @@ impl Service {
     pub(crate) fn stop_reading(&mut self) {
         self.log = None;
     }
+}
+
+/// Makes a program log as JSON, for somebody who reads that.
+pub(crate) fn logging(mut command: Command, subcommand: &str) -> Command {
+    command.args(["--set", "log.format=json", subcommand]).stderr(Stdio::piped());
+    control::controllable(&mut command);
+    command
 }

@@ -42,6 +42,42 @@ async fn every_thread_is_the_user() {
     }
 }
 
+/// A folder that belongs to a user, who has put something in the place of the log.
+#[tokio::test]
+async fn the_log_is_nothing_that_the_user_has_put_there() {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (precious, log) = (folder.path().join("precious"), folder.path().join("t.log"));
+    let file = format!("log.file={}", log.display());
+    let settings = ["--set", "server.user=54321", "--set", "server.group=12345", "--set", &file];
+    let configuration = File::new(ECHO);
+    for (code, told) in [(64, "it is a symbolic link"), (1, "it has another name as well")] {
+        fs::write(&precious, "precious").unwrap();
+        match code {
+            64 => symlink(&precious, &log).unwrap(),
+            _ => fs::hard_link(&precious, &log).unwrap(),
+        }
+        let ended = ended(terima().arg("--config").arg(configuration.path()).args(settings)).await;
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        assert_eq!(fs::metadata(&precious).unwrap().uid(), 0);
+        fs::remove_file(&log).unwrap();
+    }
+    assert_eq!(fs::read(&precious).unwrap(), b"precious");
+
+    // What is in its place by right is given away, and not only if all else goes well.
+    fs::write(configuration.path(), ECHO.replace("127.0.0.1:0", "192.0.2.1:7777")).unwrap();
+    let ended = ended(terima().arg("--config").arg(configuration.path()).args(settings)).await;
+    assert_eq!(ended.code, Some(69), "{}", ended.stderr);
+    let found = fs::metadata(&log).unwrap();
+    assert_eq!((found.uid(), found.gid()), (54_321, 12_345));
+}
+
 #[tokio::test]
 async fn who_is_not_there_is_64() {
     let file = File::new(ECHO);

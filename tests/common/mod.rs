@@ -1,29 +1,25 @@
 //! What the integration tests share: servers on ports of the system's choice, clients that check every byte, the log.
 #![allow(dead_code, unused_macros, unused_imports, reason = "each test program uses a part of it")]
 
-mod client;
+#[cfg(feature = "cli")]
+mod control;
 mod log;
 mod scrape;
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 mod service;
 
-use std::time::Duration;
-
 use terima::{Builder, Server};
-use tokio::time::timeout;
 
-pub(crate) use self::client::{Client, assert_same};
+pub(crate) use terima::testing::{Client, PATIENCE, assert_same, within};
+
 pub(crate) use self::log::{Event, ended, ended_as, ended_with_id, logged};
 pub(crate) use self::scrape::{Scrape, scraped};
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) use self::service::{Service, access};
 
-/// Nothing that is waited for may take longer; a test that gets here has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Waits for what must come; `what` says what that is.
-pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+/// Whether it is the reason of a connection that its client has reset. Wine tells many a reader of a reset as of an end.
+pub(crate) fn is_reset(reason: &str) -> bool {
+    reason == "client_reset" || (cfg!(wine) && reason == "client_closed")
 }
 
 /// Starts what a `server.toml` says; its events are recorded.

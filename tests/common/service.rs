@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use super::{Client, within};
+use super::{Client, control, within};
 
 /// A running service. Its log is read all the time; dropped, it is killed.
 pub(crate) struct Service {
@@ -46,6 +46,7 @@ impl Service {
             }
         }
         command.arg("run").arg("--config").arg(&file);
+        control::controllable(&mut command);
         command.stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -93,8 +94,7 @@ impl Service {
 
     /// Sends a signal by name.
     pub(crate) async fn signal(&self, name: &str) {
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.id())).status().await;
-        assert!(sent.unwrap().success());
+        control::signal(self.id(), name).await;
     }
 
     /// Waits for its end; tells the exit code, `None` if a signal killed it, and all that it logged.

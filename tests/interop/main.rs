@@ -5,13 +5,18 @@
 
 #[path = "../cli/command.rs"]
 mod command;
+#[path = "../common/control.rs"]
+mod control;
 #[path = "../cli/service.rs"]
 mod service;
 
 mod clients;
+mod codecs;
+mod examples;
 mod logrotate;
 mod openapi;
 mod peers;
 mod prometheus;
 mod replaced;
+mod unit;
 mod xinetd;

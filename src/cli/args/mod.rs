@@ -88,6 +88,11 @@ enum Command {
         #[arg(default_value = "server.toml")]
         file: PathBuf,
     },
+    /// Print the JSON Schema of server.toml, for editors
+    ///
+    /// With it an editor completes keys, explains them and marks what is wrong. Write it beside the configuration, terima
+    /// schema > server.schema.json, and begin server.toml with the line #:schema ./server.schema.json
+    Schema,
     /// Print the completions for a shell
     ///
     /// In bash: source <(terima completions bash)
@@ -148,6 +153,7 @@ pub(super) enum Task {
         action: Action,
     },
     Init(PathBuf),
+    Schema,
     Completions(Shell),
     Man {
         directory: Option<PathBuf>,
@@ -174,6 +180,7 @@ impl Arguments {
             #[cfg(windows)]
             Command::Service(service) => service.into_task(place),
             Command::Init { file } => place.unused(&["config", "set"]).map(|()| Task::Init(file)),
+            Command::Schema => place.unused(&["config", "set"]).map(|()| Task::Schema),
             Command::Completions { shell } => {
                 place.unused(&["config", "set"]).map(|()| Task::Completions(shell))
             }

@@ -70,16 +70,30 @@ Handlers:
   time     sends the seconds since 1900, and closes (RFC 868)
 
 Codecs:
-  bytes    what has arrived, as it comes; what these handlers have without --codec
-  lines    lines that end with LF or CRLF
-  length   frames behind a header with their length
-             --codec-width N           bytes of the length, 1 to 8 [4]
-             --codec-order WORD        big or little [big]
-             --codec-offset N          bytes of the header before the length [0]
-             --codec-counts WORD       payload or frame [payload]
-             --codec-adjust N          added to the length [0]
-             --codec-keep-header       the handler is given the header too
-  all:       --codec-max-frame SIZE    the longest frame [64KiB]
+  bytes          what has arrived, as it comes; what these handlers have without --codec
+  lines          lines that end with LF or CRLF
+  delimited      what ends with a delimiter, or lies between two marks
+                   --codec-delimiter TEXT    what a frame ends with, as '\"\\r\\n\"' or [255,217]
+                   --codec-start TEXT        or what it begins with,
+                   --codec-end TEXT          and ends with then
+                   --codec-keep-marks        the handler is given them too
+  length         frames behind a header with their length
+                   --codec-width N           bytes of the length, 1 to 8 [4]
+                   --codec-order WORD        big or little [big]
+                   --codec-offset N          bytes of the header before the length [0]
+                   --codec-counts WORD       payload or frame [payload]
+                   --codec-adjust N          added to the length [0]
+                   --codec-keep-header       the handler is given the header too
+  fixed          frames of one length
+                   --codec-size SIZE         how long each is, as 512B
+  netstring      5:hello,
+  varint         messages of protobuf, each behind its length
+  octet_counted  messages of syslog, each behind its length (RFC 6587)
+                   --codec-non-transparent   those that end with LF too
+  mllp           messages of HL7
+  slip           packets between two C0 (RFC 1055)
+  cobs           packets that end with a 00 and have no other
+  all:             --codec-max-frame SIZE    the longest frame [64KiB]
 
 Options of the handler are written --KEY VALUE, --KEY=VALUE, or --KEY alone for true; those of the codec \
 --codec-KEY. A `-` in a key stands for `_`. They come behind ADDRESS. A value is TOML where it is a number, a boolean, a \

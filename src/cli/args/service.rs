@@ -45,8 +45,23 @@ pub(super) enum Service {
 #[derive(Debug, Args)]
 pub(super) struct Name {
     /// The service's name
-    #[arg(long, value_name = "NAME", default_value = "terima")]
+    #[arg(long, value_name = "NAME", default_value = "terima", value_parser = name)]
     name: String,
+}
+
+/// As CreateService has it; and it is a key of the registry, by which the event log knows the service.
+fn name(typed: &str) -> Result<String, &'static str> {
+    const LONGEST: usize = 256;
+    match typed {
+        _ if typed.trim() != typed || typed.is_empty() => {
+            Err("it must begin and end with something that can be seen")
+        }
+        _ if typed.encode_utf16().count() > LONGEST => Err("it must not be longer than 256 characters"),
+        _ if typed.contains(['/', '\\']) || typed.contains(char::is_control) => {
+            Err("it must have no slash, no backslash and no control character")
+        }
+        _ => Ok(typed.to_owned()),
+    }
 }
 
 impl Service {

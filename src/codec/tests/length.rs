@@ -1,12 +1,14 @@
 //! Codec `length`.
 
 use bytes::{Bytes, BytesMut};
+use fastrand::Rng;
 use proptest::prelude::*;
 use tokio_util::codec::{Decoder, Encoder, LengthDelimitedCodec};
 
-use super::{decode, pieces};
-use crate::codec::length::{ByteOrder, Counts, Length, LengthOptions};
+use super::{CASES, decode, encode, harness, of_length};
+use crate::codec::{ByteOrder, Counts, Length, LengthOptions};
 use crate::config::Size;
+use crate::testing::CodecHarness;
 
 fn codec(change: impl FnOnce(&mut LengthOptions)) -> Length {
     let mut options = LengthOptions::default();
@@ -118,81 +120,77 @@ fn what_a_length_cannot_tell_is_not_sent() {
     assert!(out.is_empty(), "{out:?}");
 }
 
-#[test]
-fn a_header_alone_takes_no_memory() {
-    let mut codec = codec(|o| o.max_frame = Size::of(1 << 30));
-    let mut buffer = BytesMut::from(&[0x3f, 0xff, 0xff, 0xff][..]);
-    let capacity = buffer.capacity();
-    assert!(codec.decode(&mut buffer).unwrap().is_none());
-    assert_eq!(buffer.capacity(), capacity);
-    assert_eq!(buffer.len(), 4, "the header is still to be seen");
+/// Options of all kinds, the same each time.
+fn kinds(count: u64) -> impl Iterator<Item = LengthOptions> {
+    (0..count).map(|seed| {
+        let mut rng = Rng::with_seed(seed);
+        LengthOptions {
+            width: rng.u8(1..=8),
+            order: if rng.bool() { ByteOrder::Big } else { ByteOrder::Little },
+            offset: rng.u16(0..20),
+            counts: if rng.bool() { Counts::Payload } else { Counts::Frame },
+            adjust: rng.i32(-300..300),
+            keep_header: rng.bool(),
+            max_frame: Size::of(rng.usize(700..2000)),
+        }
+    })
 }
 
-fn options() -> impl Strategy<Value = LengthOptions> {
-    let order = prop_oneof![Just(ByteOrder::Big), Just(ByteOrder::Little)];
-    let counts = prop_oneof![Just(Counts::Payload), Just(Counts::Frame)];
-    (1..=8u8, order, 0..20u16, counts, -300..300i32, any::<bool>(), 1..2000usize).prop_map(
-        |(width, order, offset, counts, adjust, keep_header, max_frame)| LengthOptions {
-            width,
-            order,
-            offset,
-            counts,
-            adjust,
-            keep_header,
-            max_frame: Size::of(max_frame),
-        },
-    )
+#[test]
+fn harnessed() {
+    const KINDS: u64 = 100;
+    for options in kinds(KINDS) {
+        let most = options.max_frame.bytes();
+        let (whole, bare) = (options.clone(), LengthOptions { keep_header: false, ..options.clone() });
+        CodecHarness::new(move || Length::new(options.clone()).unwrap())
+            .special([0, 1, 2, 0xff])
+            .frames_from(move |bytes| {
+                // One that keeps its header is sent with it.
+                let frame = if whole.keep_header {
+                    encode(Length::new(bare.clone()).unwrap(), bytes)
+                } else {
+                    Ok(bytes.to_vec())
+                };
+                Bytes::from(frame.unwrap_or_default())
+            })
+            .always(move |frame| frame.len() <= most)
+            .cases(CASES / KINDS)
+            .check();
+    }
+}
+
+#[test]
+fn a_header_alone_takes_no_memory() {
+    harness(|| codec(|o| o.max_frame = Size::of(1 << 30)))
+        .special([0, 1, 2, 0xff])
+        .frames([of_length(3), of_length(0)])
+        .frames([of_length(100_000)])
+        .check();
+}
+
+#[test]
+fn limits() {
+    for keep_header in [false, true] {
+        let header = if keep_header { 2 } else { 0 };
+        let make = move |max_frame| {
+            move || codec(|o| (o.width, o.keep_header, o.max_frame) = (2, keep_header, Size::of(max_frame)))
+        };
+        let frame = move |length: usize| {
+            let payload = of_length(length - header);
+            let bare = codec(|o| o.width = 2);
+            if keep_header { Bytes::from(encode(bare, &payload).unwrap()) } else { payload }
+        };
+        harness(make(600))
+            .at_most(0)
+            .limit(frame(600), frame(601))
+            .limit(frame(600), frame(10_000))
+            .refuses([2, 0x59])
+            .cases(1)
+            .check();
+    }
 }
 
 proptest! {
-    #[test]
-    fn what_is_sent_is_received(
-        options in options(),
-        payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..8),
-        cuts in prop::collection::vec(any::<usize>(), 0..6),
-    ) {
-        let sends = LengthOptions { keep_header: false, ..options.clone() };
-        let receives = LengthOptions { max_frame: Size::of(4096), ..options.clone() };
-        let mut encoder = Length::new(sends).unwrap();
-        let header = usize::from(options.offset) + usize::from(options.width);
-        let (mut wire, mut sent) = (BytesMut::new(), Vec::new());
-        for payload in payloads {
-            let before = wire.len();
-            if encoder.encode(Bytes::from(payload.clone()), &mut wire).is_ok() {
-                let begin = if options.keep_header { before } else { before + header };
-                sent.push(Bytes::copy_from_slice(&wire[begin..]));
-                prop_assert!(wire.ends_with(&payload));
-            }
-        }
-        let decoder = Length::new(receives).unwrap();
-        let (received, error) = decode(decoder.clone(), &pieces(&wire, &cuts));
-        prop_assert_eq!(error, None);
-        prop_assert_eq!(&received, &sent);
-
-        // What keeps its header goes out as it came.
-        if options.keep_header {
-            let mut again = BytesMut::new();
-            for frame in received {
-                decoder.clone().encode(frame, &mut again).unwrap();
-            }
-            prop_assert_eq!(again, wire);
-        }
-    }
-
-    #[test]
-    fn whatever_comes_is_bounded(
-        options in options(),
-        input in prop::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 0..2000),
-        cuts in prop::collection::vec(any::<usize>(), 0..6),
-    ) {
-        let most = options.max_frame.bytes();
-        let pieces = pieces(&input, &cuts);
-        let (frames, error) = decode(Length::new(options.clone()).unwrap(), &pieces);
-        prop_assert!(frames.iter().all(|frame| frame.len() <= most));
-        // The cuts change nothing.
-        prop_assert_eq!((frames, error), decode(Length::new(options).unwrap(), &[&input]));
-    }
-
     #[test]
     fn it_agrees_with_tokio_util(
         width in 1..=8u8,

@@ -35,6 +35,7 @@ pub(crate) struct AdminConfig {
 
 /// `admin.open`: what needs no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Open {
     /// `/live` and `/ready`.

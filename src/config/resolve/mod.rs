@@ -23,7 +23,7 @@ mod unique;
 pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config {
     if let Some(defaults) = root.get("defaults").and_then(Node::table) {
         check_flush(&limits(&file.defaults.limits, None), defaults, faults);
-        socket::warn_of_lacking(defaults, faults);
+        socket::check_lacking(defaults, &file.defaults.socket, "[defaults]", faults);
     }
     let mut unique = Unique::default();
     let mut listeners = Vec::new();
@@ -123,10 +123,10 @@ fn listener(
     require(table, "name", &node.span, "name = \"…\", by which logs and metrics call it", faults);
     unique.name(&name, table, faults);
 
-    let addresses = addresses(written, table, faults);
+    let addresses = addresses(written, table, &called(&name), faults);
     require(table, "address", &node.span, "address = \"127.0.0.1:27015\", or a list", faults);
     unique.addresses(&name, &addresses, table, faults);
-    socket::warn_of_lacking(table, faults);
+    socket::check_lacking(table, &written.socket, &called(&name), faults);
     socket::warn_of_useless(table, &addresses, faults);
 
     let limits = limits(&written.limits, Some(&defaults.limits));
@@ -140,11 +140,17 @@ fn listener(
     Some(ListenerConfig { name, addresses, codec, handler: handler?, socket, limits, timeouts })
 }
 
-/// The addresses as written, but with paths that can be opened.
-fn addresses(written: &written::Listener, table: &Table, faults: &mut Faults) -> Vec<Endpoint> {
+/// The addresses as written, but with paths that can be opened. `who` is what the listener is called.
+fn addresses(written: &written::Listener, table: &Table, who: &str, faults: &mut Faults) -> Vec<Endpoint> {
     let mut addresses = written.address.as_ref().map_or_else(Vec::new, |addresses| addresses.0.clone());
     let nodes = table.get("address").into_iter().flat_map(Node::items);
     for (address, node) in addresses.iter_mut().zip(nodes) {
+        if address.port().is_none() && !platform::UNIX_SOCKETS {
+            faults
+                .at(node.span.clone(), format!("{who} wants a Unix socket, which this system has not"))
+                .help("listen on an address of IP: \"127.0.0.1:27015\"");
+            continue;
+        }
         let Endpoint::Path(path) = address else { continue };
         *path = socket_path(path, &node.span, faults);
     }

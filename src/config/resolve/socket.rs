@@ -1,4 +1,4 @@
-//! `socket.*`: defaults, and keys that do nothing here.
+//! `socket.*`: defaults, keys that this system has not, and keys that do nothing.
 
 use crate::config::fault::Faults;
 use crate::config::meant::{Endpoint, SocketOptions};
@@ -39,16 +39,32 @@ pub(super) fn socket(own: &written::Socket, defaults: &written::Socket) -> Socke
     }
 }
 
-/// Warns of keys that this system does not have. `holder` is the table that `socket` stands in.
-pub(super) fn warn_of_lacking(holder: &Table, faults: &mut Faults) {
+/// Notes keys that ask for what this system does not have; at its default, a key asks for nothing. `holder` is the table that
+/// `socket` stands in, and `who` what that is called.
+pub(super) fn check_lacking(holder: &Table, own: &written::Socket, who: &str, faults: &mut Faults) {
     let Some(table) = holder.get("socket").and_then(Node::table) else { return };
+    let options = socket(own, &written::Socket::default());
     for entry in &table.entries {
-        if platform::LACKING_SOCKET_OPTIONS.contains(&entry.key.as_str()) {
-            faults.warn(
-                entry.key_span.clone(),
-                format!("this system has no `socket.{}`: the key does nothing", entry.key),
-            );
+        let key = entry.key.as_str();
+        if platform::LACKING_SOCKET_OPTIONS.contains(&key) && asks_for(key, &options) {
+            faults
+                .at(
+                    entry.key_span.clone(),
+                    format!("{who} asks for `socket.{key}`, which this system has not"),
+                )
+                .help("remove the key: docs/configuration.md tells which systems have it");
         }
+    }
+}
+
+/// Whether one of the keys that not every system has is at another value than its default.
+fn asks_for(key: &str, options: &SocketOptions) -> bool {
+    match key {
+        "reuse_port" => options.reuse_port,
+        "fast_open" => options.fast_open.is_some(),
+        "defer_accept" => options.defer_accept.is_some(),
+        "freebind" => options.freebind,
+        _ => false,
     }
 }
 

@@ -5,13 +5,59 @@
 use std::fs;
 use std::path::Path;
 
-const SERVER: &str = include_str!("../../../config/server.toml");
+use crate::config::shipped::{Block, Key, SHIPPED, blocks, prose};
 
 const HEAD: &str = "\
 # server.toml
 
 Every key, its default and what it means. The same text stands as comments in [`config/server.toml`](../config/server.toml),
-which this page is made from; `terima init` writes that file, and `terima check` tells what a file of yours means.
+which this page is made from; `terima init` writes that file, `terima check` tells what a file of yours means, and an
+[editor](#in-an-editor) can complete and check it.
+";
+
+const TAIL: &str = "
+## In an editor
+
+`terima schema` prints a [JSON Schema](https://json-schema.org) (draft 07) of the file. With it an editor completes keys, words,
+handlers, codecs and the options of each, shows what a key means and its default, and marks what is wrong while it is typed:
+
+```sh
+terima schema > server.schema.json
+```
+
+The line that names it is the first of `server.toml`. terima takes it for a comment:
+
+```toml
+#:schema ./server.schema.json
+```
+
+[Taplo](https://taplo.tamasfe.dev) and [Tombi](https://tombi-toml.github.io/tombi) know this line. They are the language servers
+of *Even Better TOML* and *Tombi* for Visual Studio Code, and of Zed, Helix, Neovim and Emacs. Where the file is to stay as it is,
+they are told in one of their own beside it:
+
+```toml
+# .taplo.toml
+[[rule]]
+include = [\"**/server.toml\"]
+schema.path = \"server.schema.json\"
+```
+
+```toml
+# tombi.toml
+[[schemas]]
+include = [\"server.toml\"]
+path = \"server.schema.json\"
+```
+
+`taplo check server.toml` and `tombi lint server.toml` check without an editor. The Debian package has the schema as
+`/usr/share/terima/server.schema.json`. It is that of one version of terima: write it anew with the next one.
+
+`terima check` goes on to be the judge. What is wrong by the schema is wrong, unless a key comes from outside the file. But it
+can't tell that a name or an address is there twice, that a duration is longer than a year, or that one key does not fit another,
+as a codec and its handler.
+
+A program with handlers of its own has them in its schema: `PROGRAM schema` prints it, or `Builder::schema` makes it; and
+`Builder::describe` adds what is known of their options.
 ";
 
 #[test]
@@ -25,76 +71,40 @@ fn the_reference_says_what_the_file_says() {
     assert!(found == expected, "run the tests once with TERIMA_UPDATE_FIXTURES=1");
 }
 
-/// What a block of lines between two empty ones is about.
-#[derive(Default)]
-struct Block<'a> {
-    comment: Vec<&'a str>,
-    keys: Vec<(&'a str, &'a str)>,
-}
-
 fn reference() -> String {
-    let (_, text) = SERVER.split_once("\n#\n").unwrap();
-    let (head, listeners) = text.split_once("\n# Sends every line back.").unwrap();
+    let mut blocks = blocks();
+    // The first line and the empty one below it are the file's own title.
+    blocks[0].comment.drain(..2);
     let mut page = HEAD.to_owned();
-    let mut table = "";
-    let mut optional = false;
-    for text in head.split("\n\n") {
-        let mut block = Block::default();
-        for line in text.lines() {
-            if let Some(title) = line.strip_prefix("# ── ") {
-                page += &format!("\n## {}\n", title.trim_end_matches('─').trim());
-            } else if let Some(name) = line.strip_prefix("#[").or(line.strip_prefix('[')) {
-                table = name.trim_end_matches(']');
-                optional = line.starts_with('#');
-            } else if let Some(comment) = line.strip_prefix("# ") {
-                block.comment.push(comment);
-            } else if line == "#" {
-                block.comment.push("");
-            } else if let Some((key, value)) = line.split_once(" = ") {
-                block.keys.push((key.trim(), value));
-            }
+    for block in blocks.iter().take_while(|block| block.table != "listener") {
+        if let Some(title) = block.title {
+            page += &format!("\n## {title}\n");
         }
-        page += &block.page(table, optional);
+        page += &section(block);
     }
+    let (_, listeners) = SHIPPED.split_once("\n# Sends every line back.").unwrap();
     page += "\nThe listeners of the shipped file:\n\n```toml\n# Sends every line back.";
     page += listeners.trim_end();
     page += "\n```\n";
-    page
+    page + TAIL
 }
 
-impl Block<'_> {
-    /// In an optional table one mark stands before every key, and two before one that has no default.
-    fn page(&self, table: &str, optional: bool) -> String {
-        let path = |key: &str| {
-            let key = key.trim_start_matches('#');
-            // What stands in [defaults] is for listeners.
-            if table == "defaults" { format!("`{key}`") } else { format!("`{table}.{key}`") }
-        };
-        let mark = if optional { "##" } else { "#" };
-        let default = |(key, value): &(&str, &str)| match key.strip_prefix(mark) {
-            Some(_) => format!("none; for example `{value}`"),
-            None => format!("`{value}`"),
-        };
-        let mut page = String::new();
-        if !self.keys.is_empty() {
-            let paths: Vec<_> = self.keys.iter().map(|(key, _)| path(key)).collect();
-            let mut defaults: Vec<_> = self.keys.iter().map(default).collect();
-            defaults.dedup();
-            page += &format!("\n### {}\n\nDefault: {}\n", paths.join(", "), defaults.join(", "));
-        }
-        page + &prose(&self.comment)
-    }
-}
-
-/// Comments as paragraphs; what is set in by spaces keeps its lines.
-fn prose(comment: &[&str]) -> String {
+fn section(block: &Block) -> String {
+    // What stands in [defaults] is for listeners.
+    let path = |key: &Key| match block.table {
+        "defaults" => format!("`{}`", key.name),
+        table => format!("`{table}.{}`", key.name),
+    };
+    let default = |key: &Key| match key.marked {
+        true => format!("none; for example `{}`", key.value),
+        false => format!("`{}`", key.value),
+    };
     let mut page = String::new();
-    for block in comment.chunk_by(|one, next| one.starts_with("  ") == next.starts_with("  ")) {
-        let text = block.join("\n");
-        page += &match text.starts_with("  ") {
-            true => format!("\n```text\n{text}\n```\n"),
-            false => format!("\n{}\n", text.trim_matches('\n')),
-        };
+    if !block.keys.is_empty() {
+        let paths: Vec<_> = block.keys.iter().map(path).collect();
+        let mut defaults: Vec<_> = block.keys.iter().map(default).collect();
+        defaults.dedup();
+        page += &format!("\n### {}\n\nDefault: {}\n", paths.join(", "), defaults.join(", "));
     }
-    page.replace("\n\n\n", "\n")
+    page + &prose(&block.comment)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{valid, written};
+use super::{valid_on_linux, written};
 use crate::config::meant::{
     AdminConfig, Limits, LogConfig, LogFormat, MaxConnections, Open, Retention, Rotation, ServerConfig,
     SocketOptions, Timeouts, WhenFull,
@@ -11,7 +11,7 @@ use crate::config::{Endpoint, Size};
 
 #[test]
 fn each_key_arrives() {
-    let config = valid(include_str!("../../../tests/config/valid.toml"));
+    let config = valid_on_linux(include_str!("../../../tests/config/valid.toml"));
     let server = ServerConfig {
         workers: Some(2),
         max_connections: MaxConnections::At(10_000),

@@ -29,7 +29,9 @@ impl Form for Endpoint {
         }
         let no_address = || format!("{} is no address\n{}", quoted(text), advice(text));
         let (host, port) = text.rsplit_once(':').ok_or_else(no_address)?;
-        let port = port.parse().map_err(|_| no_address())?;
+        // A number that is parsed may have a sign.
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = Some(port).filter(|_| digits).and_then(|port| port.parse().ok()).ok_or_else(no_address)?;
         match host {
             "" => Ok(Self::Any(port)),
             _ if is_host(host) => Ok(Self::Name { host: host.to_owned(), port }),
@@ -42,11 +44,6 @@ impl Form for Endpoint {
 }
 
 fn unix(path: &str) -> Result<Endpoint, String> {
-    if !platform::UNIX_SOCKETS {
-        return Err(
-            "this system has no Unix sockets\nlisten on an address of IP: \"127.0.0.1:27015\"".to_owned()
-        );
-    }
     let (path, name) = match path.strip_prefix('@') {
         Some(name) => (name, true),
         None => (path, false),
@@ -58,7 +55,8 @@ fn unix(path: &str) -> Result<Endpoint, String> {
         return Err("a path can't have a NUL in it".to_owned());
     }
     match name {
-        true if !platform::ABSTRACT_SOCKETS => {
+        // Where there are none at all, that is said once it is known whose address it is.
+        true if platform::UNIX_SOCKETS && !platform::ABSTRACT_SOCKETS => {
             Err("only Linux has abstract Unix sockets\nname a path without the \
              \"@\": \"unix:/run/terima/echo.sock\""
                 .to_owned())

@@ -8,6 +8,8 @@ mod name;
 mod path;
 mod percent;
 mod rotate;
+#[cfg(feature = "schema")]
+mod schema;
 mod size;
 mod socket;
 #[cfg(test)]

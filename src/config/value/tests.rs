@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Form, Name, Percent, Size, Timeout};
+use crate::config::Endpoint;
 
 #[test]
 fn durations() {
@@ -69,5 +70,15 @@ fn names() {
     }
     for text in ["", "a b", "a/b", "é", "a=b", "a\n", &"x".repeat(65)] {
         assert!(Name::from_text(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn ports() {
+    for (text, port) in [(":0", 0), (":65535", 65_535), ("localhost:007", 7), ("127.0.0.1:7", 7)] {
+        assert_eq!(Endpoint::from_text(text).unwrap().port(), Some(port));
+    }
+    for text in [":", ":65536", ":-7", ":+7", "localhost:+7", "localhost: 7", "localhost:"] {
+        assert!(Endpoint::from_text(text).is_err(), "{text}");
     }
 }

@@ -142,7 +142,10 @@ async fn what_a_lifetime_cut_off_is_reset() {
         let (mut client, stream) = socket().await;
         let served = setup.serve_over(stream, lines(), move |conn| outlives(cut, conn));
         let read = client.read_to_end(&mut Vec::new()).await.map_err(|error| error.kind());
-        assert_eq!(read.is_ok(), !cut, "{read:?}");
+        // Wine tells many a reader of a reset as of an end.
+        if !(cut && cfg!(wine)) {
+            assert_eq!(read.is_ok(), !cut, "{read:?}");
+        }
         drop(client);
         assert_eq!(served.word().await, "lifetime");
     }

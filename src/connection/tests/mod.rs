@@ -165,6 +165,8 @@ impl Setup {
             remembered: None,
             access: true,
             layers: mem::take(&mut self.layers),
+            #[cfg(feature = "testing")]
+            on_end: None,
         };
         let settings = Arc::new(settings);
         let Self { registry, gate, .. } = self;

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::fchown;
+use std::os::unix::fs::{MetadataExt, fchown};
 
 use nix::unistd::{self, Gid, Uid, User};
 
@@ -62,13 +62,29 @@ impl Identity {
         Ok(Some(Self { user: Some(id), group, name }))
     }
 
-    /// Gives it a file that the process has open.
+    /// Gives it a file that the process has open. A device or a pipe stays whose it is.
     ///
     /// # Errors
     ///
-    /// As fchown(2).
+    /// As fchown(2). The file has another name as well: it may be anybody's, and that user have put it there.
     pub(crate) fn own(&self, file: &File) -> io::Result<()> {
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Ok(());
+        }
+        if found.nlink() > 1 {
+            return Err(io::Error::other("it has another name as well: remove one of its hard links"));
+        }
         fchown(file, self.user.map(Uid::as_raw), Some(self.group.as_raw()))
+    }
+
+    /// Whether the process is it already.
+    pub(crate) fn is_assumed(&self) -> bool {
+        (unistd::geteuid(), unistd::getegid()) == (self.user(), self.group)
+    }
+
+    fn user(&self) -> Uid {
+        self.user.unwrap_or_else(unistd::geteuid)
     }
 
     /// Becomes it, with all threads and for good. Whoever it is already stays as it is.
@@ -78,10 +94,10 @@ impl Identity {
     /// The process is not root's, or the system refuses. What was changed by then is not changed back: the process must
     /// end.
     pub(crate) fn assume(&self) -> Result<(), IdentityError> {
-        let user = self.user.unwrap_or_else(unistd::geteuid);
-        if (unistd::geteuid(), unistd::getegid()) == (user, self.group) {
+        if self.is_assumed() {
             return Ok(());
         }
+        let user = self.user();
         if !unistd::geteuid().is_root() {
             return Err(IdentityError::NotRoot);
         }
@@ -133,6 +149,27 @@ mod tests {
             let error = Identity::look_up(user, group).unwrap_err().to_string();
             assert!(error.starts_with(message), "{error}");
         }
+    }
+
+    #[test]
+    fn only_a_file_with_one_name_is_given_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let file = File::create(&path).unwrap();
+        let owner = |file: &File| file.metadata().map(|found| (found.uid(), found.gid())).unwrap();
+        // To whom it belongs already, which needs no rights.
+        let (user, group) = owner(&file);
+        let identity = Identity::look_up(Some(&user.to_string()), Some(&group.to_string())).unwrap().unwrap();
+        identity.own(&file).unwrap();
+        std::fs::hard_link(&path, folder.path().join("other")).unwrap();
+        let error = identity.own(&file).unwrap_err();
+        assert!(error.to_string().starts_with("it has another name as well"), "{error}");
+
+        let device = File::open("/dev/null").unwrap();
+        let before = owner(&device);
+        let other = Identity::look_up(Some("54321"), Some("12345")).unwrap().unwrap();
+        other.own(&device).unwrap();
+        assert_eq!(owner(&device), before);
     }
 
     #[test]

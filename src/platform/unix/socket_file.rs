@@ -2,11 +2,14 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// One more than the longest path: an address has room for so many bytes, and the last is a NUL (unix(7)).
@@ -57,7 +60,7 @@ impl SocketFile {
         if access.owner.is_some() || access.group.is_some() {
             lchown(path, access.owner, access.group)?;
         }
-        fs::set_permissions(path, fs::Permissions::from_mode(access.mode))?;
+        set_mode(path, access.mode)?;
         // As long as it does not listen, connecting is refused.
         socket.listen(backlog)?;
         Ok(file)
@@ -71,6 +74,19 @@ impl Drop for SocketFile {
             // Who became another user may not be allowed to; then the next start replaces it.
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+/// Sets the permissions of the file itself, and not those of what a link in its place names: whom the folder belongs to may
+/// have put one there, and root may be who starts the service.
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    let mode = Mode::from_bits_truncate(mode as libc::mode_t);
+    match fchmodat(AT_FDCWD, path, mode, FchmodatFlags::NoFollowSymlink) {
+        // A system, or a root without /proc, that can't but follow. A link has no permissions to be set, and says so too.
+        Err(Errno::EOPNOTSUPP) if !fs::symlink_metadata(path)?.is_symlink() => {
+            Ok(fchmodat(AT_FDCWD, path, mode, FchmodatFlags::FollowSymlink)?)
+        }
+        set => Ok(set?),
     }
 }
 
@@ -112,6 +128,7 @@ fn lock_folder(path: &Path) -> Option<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
     use std::thread;
 
@@ -179,6 +196,17 @@ mod tests {
         fs::write(&path, "precious").unwrap();
         assert_eq!(listen(&path).unwrap_err().kind(), ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn what_a_link_in_its_place_names_keeps_its_permissions() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, precious) = (folder.path().join("s"), folder.path().join("precious"));
+        fs::write(&precious, "").unwrap();
+        fs::set_permissions(&precious, fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&precious, &path).unwrap();
+        let _ = set_mode(&path, 0o666);
+        assert_eq!(fs::metadata(&precious).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

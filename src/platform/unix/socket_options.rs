@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use socket2::{Socket, TcpKeepalive};
 
-/// Keys of `socket.*` that do nothing on this system.
+/// Keys of `socket.*` for TCP that this system has not.
 #[cfg(target_os = "linux")]
 pub(crate) const LACKING_SOCKET_OPTIONS: &[&str] = &[];
 #[cfg(not(target_os = "linux"))]

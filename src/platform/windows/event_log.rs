@@ -62,15 +62,21 @@ fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().filter(|unit| *unit != 0).take(LONGEST).chain([0]).collect()
 }
 
-/// Lets the system show the texts of a source. Its messages are those of EventCreate.exe, a part of Windows, each of which is
-/// nothing but the text that comes with the event: no file of ours has to stay where it is.
+/// Its messages, of the numbers 1 to 1000, are each nothing but the text that comes with the event. It is a part of Windows: no
+/// file of ours has to stay where it is.
+const MESSAGES: &str = "%SystemRoot%\\System32\\EventCreate.exe";
+
+/// Lets the system show the texts of a source.
 ///
 /// # Errors
 ///
-/// Only administrators may.
+/// Only administrators may. `AlreadyExists`: somebody else's events have that source.
 pub(crate) fn register(source: &str) -> io::Result<()> {
+    if messages(source).is_some_and(|file| file != MESSAGES) {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
     let key = LOCAL_MACHINE.create(key(source))?;
-    key.set_expand_string("EventMessageFile", "%SystemRoot%\\System32\\EventCreate.exe")?;
+    key.set_expand_string("EventMessageFile", MESSAGES)?;
     key.set_u32(
         "TypesSupported",
         u32::from(EVENTLOG_ERROR_TYPE | EVENTLOG_WARNING_TYPE | EVENTLOG_INFORMATION_TYPE),
@@ -78,13 +84,22 @@ pub(crate) fn register(source: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Forgets a source. Its events stay.
+/// Forgets a source that was [registered](register). Its events stay.
 ///
 /// # Errors
 ///
-/// There is no such source, or who asks is no administrator.
+/// There is no such source of ours, or who asks is no administrator.
 pub(crate) fn unregister(source: &str) -> io::Result<()> {
-    Ok(LOCAL_MACHINE.remove_tree(key(source))?)
+    match messages(source) {
+        Some(file) if file == MESSAGES => Ok(LOCAL_MACHINE.remove_tree(key(source))?),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+/// Where the messages of a source are; `None` where there is no such source.
+fn messages(source: &str) -> Option<String> {
+    let key = LOCAL_MACHINE.open(key(source)).ok()?;
+    Some(key.get_string("EventMessageFile").unwrap_or_default())
 }
 
 fn key(source: &str) -> String {

@@ -227,3 +227,30 @@ impl Service {
         self.status.set_service_status(status).map_err(cause)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_the_service_tells_how_long_the_system_waits() {
+        let (stops, mut told) = channel(STOPS_WAITING);
+        let no_such = "terima-test-no-such-service".to_owned();
+        assert!(STOPS.set((no_such, stops)).is_ok());
+        let answer = |control| handle(control).to_raw();
+        let [taken, unknown] =
+            [ServiceControlHandlerResult::NoError, ServiceControlHandlerResult::NotImplemented]
+                .map(|answer| answer.to_raw());
+        assert_eq!([ServiceControl::Interrogate, ServiceControl::Pause].map(answer), [taken, unknown]);
+        for control in [ServiceControl::Stop, ServiceControl::Preshutdown, ServiceControl::Shutdown] {
+            assert_eq!(answer(control), taken);
+        }
+        let told: Vec<Stop> = std::iter::from_fn(|| told.try_recv().ok()).collect();
+        let names: Vec<&str> = told.iter().map(|stop| stop.name).collect();
+        assert_eq!(names, ["SERVICE_STOP", "SERVICE_PRESHUTDOWN", "SERVICE_SHUTDOWN"]);
+        assert_eq!(told[0].within, None);
+        assert_eq!(told[1].within, Some(Duration::from_secs(8)));
+        // It is the machine's.
+        assert!(told[2].within.is_some_and(|within| within >= Duration::from_secs(1)), "{told:?}");
+    }
+}

@@ -141,11 +141,13 @@ impl Installed {
             Err(Error::Winapi(error)) if error.raw_os_error() == Some(ALREADY_RUNNING) => {}
             started => started?,
         }
-        self.settled(State::Starting)
+        self.after(|state| state == State::Starting)
     }
 
     /// Stops it, unless it has, and waits until it has drained.
     pub(crate) fn stop(&self) -> Result<State, ServiceError> {
+        // As long as it starts, it can't be told.
+        self.after(|state| state == State::Starting)?;
         match self.0.stop() {
             Err(Error::Winapi(error))
                 if matches!(error.raw_os_error(), Some(NOT_ACTIVE | CANNOT_ACCEPT_CONTROLS)) => {}
@@ -153,27 +155,24 @@ impl Installed {
                 stopped?;
             }
         }
-        match self.settled(State::Stopping)? {
-            // The manager had not marked it as stopping yet.
-            State::Running => self.settled(State::Running),
-            state => Ok(state),
-        }
+        // It is told, but runs on for a moment until it says that it stops.
+        self.after(|state| !matches!(state, State::Stopped { .. }))
     }
 
     pub(crate) fn remove(self) -> Result<(), ServiceError> {
         Ok(self.0.delete()?)
     }
 
-    /// Waits until it is no longer in this state. As long as the service tells of progress in the time that it has named, that
-    /// may take as long as it likes.
+    /// Waits as long as it is in such a state; tells the one after. While the service tells of progress in the time that it has
+    /// named, that may take as long as it likes.
     #[expect(clippy::disallowed_methods, reason = "a command that waits; there is no runtime")]
-    fn settled(&self, state: State) -> Result<State, ServiceError> {
+    fn after(&self, passing: impl Fn(State) -> bool) -> Result<State, ServiceError> {
         const LOOK_EVERY: Duration = Duration::from_millis(100);
         const PATIENCE: Duration = Duration::from_secs(20);
         let (mut checkpoint, mut silence) = (0, Duration::ZERO);
         loop {
             let now = self.state()?.0;
-            if now != state {
+            if !passing(now) {
                 return Ok(now);
             }
             let status = self.0.query_status()?;

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::Server;
-use crate::codec::{ChunksOptions, LengthOptions, LinesOptions};
+use crate::codec::{
+    ChunksOptions, CobsOptions, DelimitedOptions, FixedOptions, LengthOptions, LinesOptions, MllpOptions,
+    NetstringOptions, OctetCountedOptions, SlipOptions, VarintOptions,
+};
 use crate::config::keys_of;
 use crate::connection::EndReason;
 use crate::handler::QuoteOptions;
@@ -24,11 +27,42 @@ pub(super) fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     section.split("\n## ").next().unwrap_or(section)
 }
 
+/// The examples of a page that are a configuration, or a section of one.
+fn configurations(page: &str) -> impl Iterator<Item = &str> {
+    let blocks = page.split("\n```toml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    blocks.filter(|block| block.starts_with('[') && !block.starts_with("[dependencies]"))
+}
+
+#[test]
+fn every_example_of_a_configuration_is_one() {
+    let mut count = 0;
+    for (name, page) in [
+        ("README", include_str!("../../../README.md")),
+        ("handlers", HANDLERS),
+        ("codecs", CODECS),
+        ("migrating", include_str!("../../../docs/migrating.md")),
+        ("operating", OPERATING),
+        ("systemd", include_str!("../../../docs/systemd.md")),
+    ] {
+        for example in configurations(page) {
+            let rest = match example.contains("[[listener]]") {
+                true => "",
+                false => "\n[[listener]]\nname = \"rest\"\naddress = \":0\"\nhandler = \"echo\"\n",
+            };
+            let parsed = Server::builder().parse(&format!("{example}{rest}"));
+            let unix = cfg!(unix) || !example.contains("unix:");
+            assert!(parsed.is_ok() || !unix, "{name}: {}\n{example}", parsed.unwrap_err());
+            count += 1;
+        }
+    }
+    assert_eq!(count, 6);
+}
+
 #[test]
 fn every_handler_and_codec_has_a_section() {
     let builder = Server::builder();
     let (handlers, codecs) = builder.names();
-    assert_eq!((handlers.len(), codecs.len()), (6, 3));
+    assert_eq!((handlers.len(), codecs.len()), (6, 11));
     for (page, names) in [(HANDLERS, handlers), (CODECS, codecs)] {
         let told = rows(page);
         for name in names {
@@ -44,7 +78,15 @@ fn every_option_has_a_row() {
         (HANDLERS, "quote", keys_of::<QuoteOptions>()),
         (CODECS, "bytes", keys_of::<ChunksOptions>()),
         (CODECS, "lines", keys_of::<LinesOptions>()),
+        (CODECS, "delimited", keys_of::<DelimitedOptions>()),
         (CODECS, "length", keys_of::<LengthOptions>()),
+        (CODECS, "fixed", keys_of::<FixedOptions>()),
+        (CODECS, "netstring", keys_of::<NetstringOptions>()),
+        (CODECS, "varint", keys_of::<VarintOptions>()),
+        (CODECS, "octet_counted", keys_of::<OctetCountedOptions>()),
+        (CODECS, "mllp", keys_of::<MllpOptions>()),
+        (CODECS, "slip", keys_of::<SlipOptions>()),
+        (CODECS, "cobs", keys_of::<CobsOptions>()),
     ] {
         let told: Vec<&str> = rows(section(page, name)).into_iter().collect();
         for key in keys {

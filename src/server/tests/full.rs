@@ -7,9 +7,9 @@ use crate::telemetry::capture::Capture;
 
 #[tokio::test(start_paused = true)]
 async fn queue_serves_later() {
-    let (socket, setup) = (Scripted::default(), Setup::new(Some(2), WhenFull::Queue, echo()));
+    let (socket, setup) = (Script::default(), Setup::new(Some(2), WhenFull::Queue, echo()));
     setup.accept(socket.clone());
-    let mut clients: Vec<_> = (0..10).map(|_| socket.connect()).collect();
+    let mut clients: Vec<_> = (0..10).map(|_| connect(&socket)).collect();
     for (turn, client) in clients.iter_mut().enumerate() {
         answers(client).await;
         settle().await;
@@ -22,17 +22,17 @@ async fn queue_serves_later() {
 #[tokio::test(start_paused = true)]
 async fn close_and_reset_turn_away() {
     for when_full in [WhenFull::Close, WhenFull::Reset] {
-        let (socket, setup) = (Scripted::default(), Setup::new(Some(1), when_full, echo()));
+        let (socket, setup) = (Script::default(), Setup::new(Some(1), when_full, echo()));
         setup.accept(socket.clone());
-        let mut first = socket.connect();
+        let mut first = connect(&socket);
         answers(&mut first).await;
         for _ in 0..5 {
-            assert_eq!(socket.connect().read(&mut [0]).await.unwrap(), 0);
+            assert_eq!(connect(&socket).read(&mut [0]).await.unwrap(), 0);
         }
         answers(&mut first).await;
         drop(first);
         setup.server.empty().await;
-        answers(&mut socket.connect()).await;
+        answers(&mut connect(&socket)).await;
     }
 }
 
@@ -41,12 +41,12 @@ async fn refusals_that_were_left_out_of_the_log_are_told_once() {
     const PEERS: u64 = 100;
     let log = Capture::new();
     async {
-        let (socket, setup) = (Scripted::default(), Setup::new(Some(1), WhenFull::Close, echo()));
+        let (socket, setup) = (Script::default(), Setup::new(Some(1), WhenFull::Close, echo()));
         setup.accept(socket.clone());
-        let mut first = socket.connect();
+        let mut first = connect(&socket);
         answers(&mut first).await;
         for _ in 0..PEERS {
-            assert_eq!(socket.connect().read(&mut [0]).await.unwrap(), 0);
+            assert_eq!(connect(&socket).read(&mut [0]).await.unwrap(), 0);
         }
         assert_eq!(log.count(Level::WARN, "further peers found no room"), 0);
         // Nobody comes any more; the loop's tick alone goes on.
@@ -66,10 +66,10 @@ async fn refusals_that_were_left_out_of_the_log_are_told_once() {
 async fn whom_it_holds_at_its_end_it_has_refused() {
     // Two loops wait to accept, and there is place for one.
     let (sockets, setup) =
-        ([(); 2].map(|()| Scripted::default()), Setup::new(Some(1), WhenFull::Queue, echo()));
+        ([(); 2].map(|()| Script::default()), Setup::new(Some(1), WhenFull::Queue, echo()));
     let loops = sockets.each_ref().map(|socket| setup.accept(socket.clone()).1);
     settle().await;
-    let clients = sockets.each_ref().map(Scripted::connect);
+    let clients = sockets.each_ref().map(connect);
     settle().await;
     let figures = setup.entrance.settings.metrics.read();
     assert_eq!((figures.accepted, figures.active), (1, 1), "the other is neither served nor turned away yet");

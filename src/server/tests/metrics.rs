@@ -159,9 +159,9 @@ async fn samples_have_the_labels_of_their_family_and_are_there_once() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_behind_a_scrape_that_waits_for_a_connection() {
-    let (socket, setup) = (Scripted::default(), Setup::new(None, WhenFull::Queue, echo()));
+    let (socket, setup) = (Script::default(), Setup::new(None, WhenFull::Queue, echo()));
     setup.accept(socket.clone());
-    let mut client = socket.connect();
+    let mut client = connect(&socket);
     answers(&mut client).await;
     let stuck = setup.registry.all().pop().unwrap();
     let known_by = Arc::strong_count(&stuck);
@@ -173,7 +173,7 @@ async fn nobody_waits_behind_a_scrape_that_waits_for_a_connection() {
         thread::yield_now();
     }
     // More than there are shards: one of them comes to the place of the one that is stuck.
-    let mut clients: Vec<_> = (0..64).map(|_| socket.connect()).collect();
+    let mut clients: Vec<_> = (0..64).map(|_| connect(&socket)).collect();
     for client in &mut clients {
         answers(client).await;
     }

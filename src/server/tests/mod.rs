@@ -7,11 +7,10 @@ mod metrics;
 mod once;
 mod pause;
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -30,50 +29,21 @@ use crate::connection::{Connection, Registry, Settings};
 use crate::establish::Stream;
 use crate::handler::{HandlerError, Serve, Service, handler_fn};
 use crate::listener::{
-    Accepted, Address, Heartbeat, Listener, Listening, Local, Peer, Socket, Spare, TcpSocket,
+    Accepted, Address, Heartbeat, Listener, Listening, Local, Peer, Script, Socket, Spare, TcpSocket,
 };
 use crate::platform::accept_errors;
 use crate::telemetry::Sampler;
 use crate::telemetry::metrics::ListenerMetrics;
 
-/// Accepts who is in its queue, or fails.
-#[derive(Clone, Default)]
-struct Scripted {
-    queue: Arc<Mutex<VecDeque<io::Result<Accepted>>>>,
-    more: Arc<Notify>,
-}
-
-impl Scripted {
-    fn connect(&self) -> DuplexStream {
-        let (client, server) = duplex(1000);
-        self.push(Ok(Accepted {
-            stream: Stream::Boxed(Box::new(server)),
-            peer: Peer(Address::Unnamed),
-            local: Local(Address::Unnamed),
-        }));
-        client
-    }
-
-    fn push(&self, next: io::Result<Accepted>) {
-        self.queue.lock().unwrap().push_back(next);
-        self.more.notify_one();
-    }
-
-    fn left(&self) -> usize {
-        self.queue.lock().unwrap().len()
-    }
-}
-
-impl Socket for Scripted {
-    async fn accept(&self) -> io::Result<Accepted> {
-        loop {
-            let next = self.queue.lock().unwrap().pop_front();
-            match next {
-                Some(next) => return next,
-                None => self.more.notified().await,
-            }
-        }
-    }
+/// Comes to the socket.
+fn connect(socket: &Script) -> DuplexStream {
+    let (client, server) = duplex(1000);
+    socket.push(Ok(Accepted {
+        stream: Stream::Boxed(Box::new(server)),
+        peer: Peer(Address::Unnamed),
+        local: Local(Address::Unnamed),
+    }));
+    client
 }
 
 /// One listener, however many accept loops it has.
@@ -103,6 +73,8 @@ impl Setup {
             access: false,
             failures: Sampler::new(),
             layers: Vec::new(),
+            #[cfg(feature = "testing")]
+            on_end: None,
         };
         let entrance = Arc::new(Entrance {
             admission: Admission::new(Arc::clone(&server), Arc::clone(&listener)),
@@ -142,9 +114,9 @@ async fn settle() {
 
 #[tokio::test(start_paused = true)]
 async fn serves_until_stopped() {
-    let (socket, setup) = (Scripted::default(), Setup::new(None, WhenFull::Queue, echo()));
+    let (socket, setup) = (Script::default(), Setup::new(None, WhenFull::Queue, echo()));
     let (_, running) = setup.accept(socket.clone());
-    let mut client = socket.connect();
+    let mut client = connect(&socket);
     answers(&mut client).await;
     setup.stop.cancel();
     running.await.unwrap();
@@ -158,7 +130,7 @@ async fn serves_until_stopped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_does_not_wait_behind_a_pause() {
-    let (socket, setup) = (Scripted::default(), Setup::new(None, WhenFull::Queue, echo()));
+    let (socket, setup) = (Script::default(), Setup::new(None, WhenFull::Queue, echo()));
     for _ in 0..100 {
         socket.push(Err(io::Error::from_raw_os_error(accept_errors::OUT_OF_DESCRIPTORS)));
     }
@@ -173,11 +145,11 @@ async fn a_stop_does_not_wait_behind_a_pause() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_does_not_wait_behind_a_limit() {
-    let (socket, setup) = (Scripted::default(), Setup::new(Some(1), WhenFull::Queue, echo()));
+    let (socket, setup) = (Script::default(), Setup::new(Some(1), WhenFull::Queue, echo()));
     let (_, running) = setup.accept(socket.clone());
-    let mut client = socket.connect();
+    let mut client = connect(&socket);
     answers(&mut client).await;
-    let _waits = socket.connect();
+    let _waits = connect(&socket);
     settle().await;
     assert_eq!(socket.left(), 1, "it stays in the backlog");
     let stopped = Instant::now();
@@ -189,9 +161,9 @@ async fn a_stop_does_not_wait_behind_a_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn beats_whatever_happens_and_ages_where_it_hangs() {
-    let (socket, setup) = (Scripted::default(), Setup::new(Some(1), WhenFull::Queue, echo()));
+    let (socket, setup) = (Script::default(), Setup::new(Some(1), WhenFull::Queue, echo()));
     let (heartbeat, running) = setup.accept(socket.clone());
-    let _client = socket.connect();
+    let _client = connect(&socket);
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(700)).await;
         assert!(heartbeat.age() <= Heartbeat::INTERVAL);

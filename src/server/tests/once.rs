@@ -4,7 +4,7 @@ use super::*;
 use crate::platform::accept_errors;
 use crate::server::first_of::FirstOf;
 
-fn only(setup: &Setup, sockets: &[&Scripted]) -> JoinHandle<()> {
+fn only(setup: &Setup, sockets: &[&Script]) -> JoinHandle<()> {
     let mut only = FirstOf::default();
     for socket in sockets {
         let heartbeat = Arc::new(Heartbeat::new());
@@ -21,9 +21,9 @@ fn only(setup: &Setup, sockets: &[&Scripted]) -> JoinHandle<()> {
 #[tokio::test(start_paused = true)]
 async fn of_many_that_come_at_once_one_is_accepted() {
     let setup = Setup::new(None, WhenFull::Queue, echo());
-    let sockets = [Scripted::default(), Scripted::default()];
+    let sockets = [Script::default(), Script::default()];
     let [first, second] = &sockets;
-    let mut clients = [first.connect(), first.connect(), second.connect()];
+    let mut clients = [connect(first), connect(first), connect(second)];
     let running = only(&setup, &[first, second]);
     running.await.unwrap();
     assert_eq!((first.left(), second.left()), (1, 1));
@@ -34,15 +34,15 @@ async fn of_many_that_come_at_once_one_is_accepted() {
 #[tokio::test(start_paused = true)]
 async fn it_may_come_to_any_address() {
     let setup = Setup::new(None, WhenFull::Queue, echo());
-    let (first, second) = (Scripted::default(), Scripted::default());
+    let (first, second) = (Script::default(), Script::default());
     let running = only(&setup, &[&first, &second]);
     settle().await;
     assert!(!running.is_finished());
-    let mut client = second.connect();
+    let mut client = connect(&second);
     answers(&mut client).await;
     running.await.unwrap();
     // Whoever comes now is taken by nobody.
-    let _late = first.connect();
+    let _late = connect(&first);
     settle().await;
     assert_eq!(first.left(), 1);
 }
@@ -50,12 +50,12 @@ async fn it_may_come_to_any_address() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_fails_is_not_the_one() {
     let setup = Setup::new(None, WhenFull::Queue, echo());
-    let socket = Scripted::default();
+    let socket = Script::default();
     socket.push(Err(io::Error::from_raw_os_error(accept_errors::CONNECTION[0])));
     let running = only(&setup, &[&socket]);
     settle().await;
     assert!(!running.is_finished());
-    let mut client = socket.connect();
+    let mut client = connect(&socket);
     answers(&mut client).await;
     running.await.unwrap();
 }
@@ -63,7 +63,7 @@ async fn a_connection_that_fails_is_not_the_one() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_it_without_one() {
     let setup = Setup::new(None, WhenFull::Queue, echo());
-    let socket = Scripted::default();
+    let socket = Script::default();
     let running = only(&setup, &[&socket]);
     settle().await;
     setup.stop.cancel();

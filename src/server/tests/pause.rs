@@ -11,13 +11,13 @@ fn pause(setup: &Setup, paused: bool) {
 async fn peers_wait_and_are_served_when_it_is_resumed() {
     // Nobody is turned away for a pause.
     for when_full in [WhenFull::Queue, WhenFull::Close, WhenFull::Reset] {
-        let (socket, setup) = (Scripted::default(), Setup::new(Some(10), when_full, echo()));
+        let (socket, setup) = (Script::default(), Setup::new(Some(10), when_full, echo()));
         let (heartbeat, running) = setup.accept(socket.clone());
-        let mut before = socket.connect();
+        let mut before = connect(&socket);
         answers(&mut before).await;
         for _ in 0..2 {
             pause(&setup, true);
-            let mut waiting = [socket.connect(), socket.connect()];
+            let mut waiting = [connect(&socket), connect(&socket)];
             // A paused loop is alive.
             for _ in 0..30 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -40,11 +40,11 @@ async fn peers_wait_and_are_served_when_it_is_resumed() {
 
 #[tokio::test(start_paused = true)]
 async fn who_comes_with_the_pause_is_not_accepted() {
-    let (socket, setup) = (Scripted::default(), Setup::new(None, WhenFull::Queue, echo()));
+    let (socket, setup) = (Script::default(), Setup::new(None, WhenFull::Queue, echo()));
     setup.accept(socket.clone());
     settle().await;
     // Both wake the loop, which then looks at the pause first.
-    let _client = socket.connect();
+    let _client = connect(&socket);
     pause(&setup, true);
     settle().await;
     assert_eq!((socket.left(), setup.server.inside()), (1, 0));
@@ -52,11 +52,11 @@ async fn who_comes_with_the_pause_is_not_accepted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_serves_whom_a_pause_has_kept_waiting() {
-    let (socket, setup) = (Scripted::default(), Setup::new(None, WhenFull::Queue, echo()));
+    let (socket, setup) = (Script::default(), Setup::new(None, WhenFull::Queue, echo()));
     let (_, running) = setup.accept(socket.clone());
     settle().await;
     pause(&setup, true);
-    let mut client = socket.connect();
+    let mut client = connect(&socket);
     client.write_all(b"x").await.unwrap();
     settle().await;
     setup.stop.cancel();
@@ -69,11 +69,11 @@ async fn a_stop_serves_whom_a_pause_has_kept_waiting() {
 
 #[tokio::test(start_paused = true)]
 async fn who_was_held_at_a_limit_waits_for_the_resume_too() {
-    let (socket, setup) = (Scripted::default(), Setup::new(Some(1), WhenFull::Queue, echo()));
+    let (socket, setup) = (Script::default(), Setup::new(Some(1), WhenFull::Queue, echo()));
     setup.accept(socket.clone());
-    let mut first = socket.connect();
+    let mut first = connect(&socket);
     answers(&mut first).await;
-    let mut second = socket.connect();
+    let mut second = connect(&socket);
     pause(&setup, true);
     drop(first);
     setup.server.empty().await;
@@ -86,7 +86,7 @@ async fn who_was_held_at_a_limit_waits_for_the_resume_too() {
 #[tokio::test(start_paused = true)]
 async fn the_only_connection_waits_as_well() {
     let setup = Setup::new(None, WhenFull::Queue, echo());
-    let (socket, heartbeat) = (Scripted::default(), Arc::new(Heartbeat::new()));
+    let (socket, heartbeat) = (Script::default(), Arc::new(Heartbeat::new()));
     let spare = Arc::new(Spare::new());
     let (heard, metrics) = (Arc::clone(&heartbeat), Arc::clone(&setup.entrance.settings.metrics));
     let listener = Listener::new(socket.clone(), "test".into(), WhenFull::Queue, spare, heard, metrics);
@@ -95,11 +95,39 @@ async fn the_only_connection_waits_as_well() {
     only.add(Arc::clone(&heartbeat), accept_loop.run_once(setup.stop.clone()));
     pause(&setup, true);
     let running = tokio::spawn(only);
-    let mut client = socket.connect();
+    let mut client = connect(&socket);
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert!(heartbeat.is_healthy() && !running.is_finished());
     pause(&setup, false);
     answers(&mut client).await;
     running.await.unwrap();
     assert!(heartbeat.is_closed());
+}
+
+/// Is paused in the middle of accepting.
+struct PausedMeanwhile {
+    socket: Script,
+    paused: Arc<watch::Sender<bool>>,
+}
+
+impl Socket for PausedMeanwhile {
+    async fn accept(&self) -> io::Result<Accepted> {
+        let accepted = self.socket.accept().await?;
+        self.paused.send_replace(true);
+        Ok(accepted)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_accepted_while_the_pause_came_waits_too() {
+    for when_full in [WhenFull::Queue, WhenFull::Close] {
+        let (socket, setup) = (Script::default(), Setup::new(None, when_full, echo()));
+        let paused = Arc::clone(&setup.entrance.paused);
+        setup.accept(PausedMeanwhile { socket: socket.clone(), paused });
+        let mut client = connect(&socket);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!((socket.left(), setup.server.inside()), (0, 0));
+        pause(&setup, false);
+        answers(&mut client).await;
+    }
 }

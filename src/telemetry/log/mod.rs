@@ -28,15 +28,17 @@ use crate::admin::LogLevel;
 use crate::config::meant::{LogConfig, LogFormat};
 use crate::platform;
 
-/// Makes the log of this process as `[log]` says; it ends, flushed, when what is returned is dropped.
+/// Makes the log of this process as `[log]` says; it ends, flushed, when what is returned is dropped. Without
+/// `follow_links`, `log.file` may not be a symbolic link: for a process that is root yet, and opens what another user may
+/// have put there.
 ///
 /// # Errors
 ///
 /// `log.level` is not a filter, `log.file` can't be opened, or the process has a `tracing` subscriber already.
-pub(crate) fn init(config: &LogConfig) -> Result<Log, LogError> {
+pub(crate) fn init(config: &LogConfig, follow_links: bool) -> Result<Log, LogError> {
     let (level, filter) = Level::new(&config.level).map_err(LogError::Level)?;
     let open = |path: &PathBuf| {
-        LogFile::open(path, config.retention, SystemTime::now())
+        LogFile::open(path, config.retention, follow_links, SystemTime::now())
             .map_err(|error| LogError::File { path: path.clone(), error })
     };
     let output = Output::new(config.file.as_ref().map(open).transpose()?);
@@ -191,7 +193,7 @@ mod tests {
     use super::*;
 
     fn refused(config: &LogConfig) -> String {
-        init(config).map(|_| ()).unwrap_err().to_string()
+        init(config, true).map(|_| ()).unwrap_err().to_string()
     }
 
     #[test]

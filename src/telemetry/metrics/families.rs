@@ -139,6 +139,10 @@ pub(crate) const SERVER_LIMIT: Family = Family::gauge(
     "connections",
     "server.max_connections, for all listeners together; not told where it is unlimited.",
 );
+#[cfg_attr(
+    not(any(feature = "cli", test)),
+    expect(dead_code, reason = "only the command line has a log of its own")
+)]
 pub(crate) const LOG_LINES_LOST: Family = Family::counter(
     "terima_log_lines_lost_total",
     &[],
