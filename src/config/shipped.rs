@@ -21,8 +21,7 @@ pub(super) struct Key {
     pub(super) name: &'static str,
     /// In TOML.
     pub(super) value: &'static str,
-    /// It stands behind `#`: the value is an example, and no default. In a table that does itself, which is there or not, it
-    /// stands behind `##`.
+    /// It stands behind `#`, in an optional table behind `##`: the value is an example, and no default.
     pub(super) marked: bool,
 }
 
@@ -30,7 +29,8 @@ pub(super) struct Key {
 pub(super) fn blocks() -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut block = Block::default();
-    let (mut table, mut mark) = ("", "#");
+    let mut table = "";
+    let mut optional = false;
     for line in SHIPPED.lines().chain([""]) {
         if line.is_empty() {
             blocks.push(Block { table, ..std::mem::take(&mut block) });
@@ -40,12 +40,14 @@ pub(super) fn blocks() -> Vec<Block> {
             line.strip_prefix("# ").or(line.strip_prefix('#').filter(|c| c.is_empty()))
         {
             block.comment.push(comment);
-        } else if let Some(name) = line.strip_prefix("#[").or(line.strip_prefix('[')) {
-            table = name.trim_matches(['[', ']']);
-            mark = if line.starts_with('#') { "##" } else { "#" };
+        } else if line.starts_with(['[', '#']) && line.ends_with(']') && !line.contains(" = ") {
+            table = line.trim_matches(['#', '[', ']']);
+            // It is there or not, with all of its keys.
+            optional = line.starts_with('#');
         } else if let Some((key, value)) = line.split_once(" = ") {
             let name = key.trim().trim_start_matches('#');
-            block.keys.push(Key { name, value, marked: key.starts_with(mark) });
+            let marked = key.starts_with(if optional { "##" } else { "#" });
+            block.keys.push(Key { name, value, marked });
         }
     }
     blocks

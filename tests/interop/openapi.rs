@@ -1,5 +1,7 @@
 //! The admin interface by schemathesis, which makes requests of its OpenAPI document, good ones and bad ones.
 
+use std::path::Path;
+
 use tokio::process::Command;
 use tokio::time::{Duration, timeout};
 
@@ -23,7 +25,9 @@ async fn the_interface_is_as_its_document_says() {
     // It tells of every request that it is told something by.
     service.stop_reading();
     listens(admin).await;
-    let mut command = Command::new("schemathesis");
+    // Beside the interpreter that it was installed for.
+    let python = std::env::var("TERIMA_PYTHON").expect("run .ci/interop");
+    let mut command = Command::new(Path::new(&python).with_file_name("schemathesis"));
     command.args(["run", &format!("http://{admin}/openapi.json"), "--no-color", "--seed", "1"]);
     command.args(["--header", "Authorization: Bearer 0123456789abcdef0123456789abcdef"]);
     // It would be the end.

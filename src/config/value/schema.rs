@@ -40,14 +40,14 @@ shapes! {
     Addresses => either(address(), json!({ "type": "array", "items": address(), "minItems": 1 }));
     AdminAddress => admin_address();
     AdminConnections => number(2, Some(1024));
-    AdminTimeout => lasting();
+    AdminTimeout => span();
     Backlog => number(1, Some(65_535));
     BufferSize => word_or(&["auto"], text("0*([1-9][0-9]*(B|KiB|MiB)|1GiB)"));
     Connections => word_or(&["unlimited"], number(1, None));
     Endpoint => address();
     FastOpen => word_or(&["off"], number(1, Some(65_535)));
     FilePath => json!({ "type": "string", "minLength": 1 });
-    HostName => text(&host());
+    HostName => host_name();
     Keep => word_or(&["unlimited"], number(1, None));
     Mode => text("0?[0-7]{3}");
     Name => text("[A-Za-z0-9._-]{1,64}");
@@ -93,39 +93,43 @@ fn timeout() -> Value {
     shape
 }
 
-/// A name. Its last label has more than digits, or it would be an address that is misspelt.
-fn host() -> String {
-    const LABEL: &str = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
-    const LAST: &str = "[0-9]*([A-Za-z_]|[0-9]-+[A-Za-z0-9_])([A-Za-z0-9_-]*[A-Za-z0-9_])?";
-    format!(r"({LABEL}\.)*{LAST}\.?")
-}
-
-/// A duration that is never off.
-fn lasting() -> Value {
-    let mut shape = timeout();
-    shape["not"] = json!({ "enum": ["off"] });
+/// A duration that can't be off.
+fn span() -> Value {
+    let mut shape = text("([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?");
+    shape["anyOf"] = json!([{ "pattern": "[1-9]" }]);
     shape
 }
 
-/// As [`address`], but no name and no socket without a file.
-fn admin_address() -> Value {
-    let mut shape = address();
-    shape["not"] = json!({ "pattern": format!(r"^(unix:@.*|{}:[0-9]+)$", host()) });
-    shape
+const PORT: &str = "0*(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4})";
+const OCTET: &str = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const LABEL: &str = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
+/// It has more than digits, or would be an address that is misspelt.
+const LAST: &str = "[0-9]*([A-Za-z_]|[0-9]-+[A-Za-z0-9_])([A-Za-z0-9_-]*[A-Za-z0-9_])?";
+
+fn host_name() -> Value {
+    text(&format!(r"({LABEL}\.)*{LAST}\.?"))
 }
 
 /// Any system's: a file may be written on another one than it is for.
 ///
 /// The first pattern is for the message, which shows the form of it; the other, which nobody could read, for what has that form.
 fn address() -> Value {
-    const PORT: &str = "0*(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4})";
-    const OCTET: &str = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
     // What can stand in brackets is left to the reader.
     const V6: &str = r"\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%.+)?\]";
     const PATH: &str = r"(@[^\u0000]|[^@\u0000])[^\u0000]*";
-    let exact = format!(r"unix:{PATH}|({OCTET}(\.{OCTET}){{3}}|{V6}|{})?:{PORT}", host());
+    let exact = format!(r"unix:{PATH}|({OCTET}(\.{OCTET}){{3}}|{V6}|({LABEL}\.)*{LAST}\.?)?:{PORT}");
+    in_two_steps(r"unix:[^\u0000]+|([A-Za-z0-9._-]+|\[.+\])?:[0-9]+", &exact)
+}
 
-    let mut shape = text(r"unix:[^\u0000]+|([A-Za-z0-9._-]+|\[.+\])?:[0-9]+");
+/// As an address, but neither a name nor a Unix socket without a file.
+fn admin_address() -> Value {
+    const V6: &str = r"\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]";
+    let exact = format!(r"unix:[^@\u0000][^\u0000]*|({OCTET}(\.{OCTET}){{3}}|{V6})?:{PORT}");
+    in_two_steps(r"unix:[^\u0000]+|([0-9.]+|\[.+\])?:[0-9]+", &exact)
+}
+
+fn in_two_steps(form: &str, exact: &str) -> Value {
+    let mut shape = text(form);
     shape["if"] = json!({ "pattern": shape["pattern"] });
     shape["then"] = json!({ "pattern": format!("^({exact})$") });
     shape
