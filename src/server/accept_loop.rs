@@ -40,7 +40,7 @@ pub(super) struct Entrance {
 pub(super) struct AcceptLoop<S> {
     listener: Listener<S>,
     entrance: Arc<Entrance>,
-    /// Accepted, but another loop took the last place meanwhile.
+    /// Accepted, but another loop took the last place meanwhile, or a pause began.
     held: Option<Accepted>,
     /// That there is no room was said already.
     full: bool,
@@ -69,6 +69,8 @@ impl<S: Socket> AcceptLoop<S> {
                 // Before the next peer: once a pause was asked for, nobody is accepted.
                 Ok(()) = paused.changed() => {}
                 (accepted, permits) = self.next(), if accepts => match permits {
+                    // Who comes after `pause` has returned may still have been accepted: it waits here, then.
+                    _ if *paused.borrow() => self.held = Some(accepted),
                     Some(permits) => self.entrance.serve(accepted, permits),
                     None => accepted.turn_away(self.entrance.when_full()),
                 },
@@ -92,6 +94,7 @@ impl<S: Socket> AcceptLoop<S> {
                 _ = tick.tick() => self.listener.tick(),
                 Ok(()) = paused.changed() => {}
                 (accepted, permits) = self.next(), if accepts => match permits {
+                    _ if *paused.borrow() => self.held = Some(accepted),
                     Some(permits) => return self.entrance.serve(accepted, permits),
                     None => accepted.turn_away(self.entrance.when_full()),
                 },

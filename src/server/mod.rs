@@ -120,8 +120,8 @@ impl Server {
     ///
     /// The sockets stay: for a peer that connects meanwhile it looks as if the server were slow, and it is served on
     /// `resume`, or when the server stops. Once `socket.backlog` peers wait, the system ignores or refuses further ones; so
-    /// this is for minutes, and not instead of `limits.connections`. A connection that is being accepted at this very moment
-    /// is served.
+    /// this is for minutes, and not instead of `limits.connections`. Who connects after this has returned is not served before
+    /// `resume`.
     ///
     /// # Errors
     ///

@@ -103,3 +103,31 @@ async fn the_only_connection_waits_as_well() {
     running.await.unwrap();
     assert!(heartbeat.is_closed());
 }
+
+/// Is paused in the middle of accepting.
+struct PausedMeanwhile {
+    socket: Scripted,
+    paused: Arc<watch::Sender<bool>>,
+}
+
+impl Socket for PausedMeanwhile {
+    async fn accept(&self) -> io::Result<Accepted> {
+        let accepted = self.socket.accept().await?;
+        self.paused.send_replace(true);
+        Ok(accepted)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_accepted_while_the_pause_came_waits_too() {
+    for when_full in [WhenFull::Queue, WhenFull::Close] {
+        let (socket, setup) = (Scripted::default(), Setup::new(None, when_full, echo()));
+        let paused = Arc::clone(&setup.entrance.paused);
+        setup.accept(PausedMeanwhile { socket: socket.clone(), paused });
+        let mut client = socket.connect();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!((socket.left(), setup.server.inside()), (0, 0));
+        pause(&setup, false);
+        answers(&mut client).await;
+    }
+}
