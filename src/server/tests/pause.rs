@@ -106,7 +106,7 @@ async fn the_only_connection_waits_as_well() {
 
 /// Is paused in the middle of accepting.
 struct PausedMeanwhile {
-    socket: Scripted,
+    socket: Script,
     paused: Arc<watch::Sender<bool>>,
 }
 
@@ -121,10 +121,10 @@ impl Socket for PausedMeanwhile {
 #[tokio::test(start_paused = true)]
 async fn who_was_accepted_while_the_pause_came_waits_too() {
     for when_full in [WhenFull::Queue, WhenFull::Close] {
-        let (socket, setup) = (Scripted::default(), Setup::new(None, when_full, echo()));
+        let (socket, setup) = (Script::default(), Setup::new(None, when_full, echo()));
         let paused = Arc::clone(&setup.entrance.paused);
         setup.accept(PausedMeanwhile { socket: socket.clone(), paused });
-        let mut client = socket.connect();
+        let mut client = connect(&socket);
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!((socket.left(), setup.server.inside()), (0, 0));
         pause(&setup, false);
