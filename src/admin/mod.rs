@@ -27,7 +27,9 @@ mod token;
 
 pub use self::bind::AdminError;
 pub(crate) use self::bind::{Bound, Loaded, Open};
-pub(crate) use self::program::{Elsewhere, LogLevel, Program};
+pub(crate) use self::program::Elsewhere;
+#[cfg(feature = "cli")]
+pub(crate) use self::program::{LogLevel, Program};
 #[cfg(feature = "cli")]
 pub(crate) use self::token::Token;
 pub use self::token::TokenError;

@@ -46,6 +46,10 @@ pub(crate) enum Limit {
     At(usize),
     None,
     /// It is reckoned when the service starts.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "only the command line tells of one that does not run")
+    )]
     Unknown,
 }
 
