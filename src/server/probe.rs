@@ -1,6 +1,7 @@
 //! A server under test: its sockets follow a script, the ends of its connections are told.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use super::bind::{Bound, BoundListener};
 use super::{Ready, Server, StartError};
@@ -16,11 +17,16 @@ pub(crate) struct Probe {
 }
 
 impl Ready {
-    /// Starts it on loopback, each address of TCP at a port of the system's choice, with a probe in each listener.
+    /// Starts it on loopback, each address of TCP at a port of the system's choice, with a probe in each listener and without
+    /// the admin interface.
     pub(crate) async fn start_probed(
         mut self,
         mut probe: impl FnMut(&str) -> Probe,
     ) -> Result<Server, StartError> {
+        // Nobody else has the configuration before the start.
+        if let Some(config) = Arc::get_mut(&mut self.config) {
+            config.admin = None;
+        }
         for listener in &mut self.listeners {
             listener.addresses.iter_mut().for_each(confine);
             listener.probe = Some(probe(&listener.name));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Extension, State as Of};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use schemars::JsonSchema;
@@ -24,12 +24,12 @@ use crate::server::{Draining, Phase, Server, Shutdown};
 pub(super) fn add(api: &mut Api) {
     api.post("/v1/drain", "drain", "Stop the service, as a signal to terminate does", begin)
         .told::<Nothing>()
-        .answers_with::<Progress>(StatusCode::ACCEPTED, "It stops, or did so already.");
+        .answers_with::<Progress>(
+            StatusCode::ACCEPTED,
+            "It stops, or did so already. Who accepts application/x-ndjson is told how far it is, as by GET, until its end.",
+        );
     api.get("/v1/drain", "drainProgress", "How far the drain is, until its end", watch)
-        .answers_text(
-            "application/x-ndjson",
-            "An object `Progress` a line, about twice a second, until it is over.",
-        )
+        .answers_text(LINES, "An object `Progress` a line, about twice a second, until it is over.")
         .fails(StatusCode::CONFLICT, "The service was not told to stop.");
 }
 
@@ -134,12 +134,17 @@ impl Progress {
 async fn begin(
     Of(context): Of<Shared>,
     Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
     _: Told<Nothing>,
 ) -> Response {
     // Only who has begun it tells the program: a second word would cut the drain short, as a second signal does.
     if context.server.begin_shutdown() {
         done(&visitor, "drain", "the service");
         context.program.drain_begun();
+    }
+    // In the same answer: who asked a second time could find that the service has ended.
+    if headers.get(header::ACCEPT).is_some_and(|accepted| accepted == LINES) {
+        return (StatusCode::ACCEPTED, lines(&context.server)).into_response();
     }
     (StatusCode::ACCEPTED, Answer(Progress::of(&context.server))).into_response()
 }
@@ -149,9 +154,16 @@ async fn watch(Of(context): Of<Shared>) -> Result<Response, Problem> {
         let problem = Problem::new(StatusCode::CONFLICT, "the service was not told to stop");
         return Err(problem.help("tell it with POST"));
     }
-    let body = Body::from_stream(Lines::new(context.server.clone()));
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+    Ok(lines(&context.server))
 }
+
+fn lines(server: &Server) -> Response {
+    let body = Body::from_stream(Lines::new(server.clone()));
+    ([(header::CONTENT_TYPE, LINES)], body).into_response()
+}
+
+/// An object of JSON a line.
+const LINES: &str = "application/x-ndjson";
 
 /// A line about the drain now and then, and a last one when it is over.
 struct Lines {

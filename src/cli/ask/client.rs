@@ -28,6 +28,9 @@ use crate::platform;
 /// So long may the service take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What an answer is that comes a line at a time.
+const LINES: &str = "application/x-ndjson";
+
 /// An answer is no longer.
 const LONGEST: usize = 64 << 20;
 
@@ -148,13 +151,18 @@ impl Client {
         self.exchange(Method::POST, path, Some(body)).await
     }
 
-    /// Asks for what comes a line at a time, and tells each line; ends with the answer.
+    /// Tells, and tells each line of an answer that comes a line at a time; ends with the answer.
     ///
     /// # Errors
     ///
     /// As [`get`](Self::get); also where the service ends in the middle of a line, or says nothing for too long.
-    pub(super) async fn lines(&self, path: &str, mut told: impl FnMut(&Value)) -> Result<(), Unanswered> {
-        let answer = self.within_patience(self.send(Method::GET, path, None)).await?;
+    pub(super) async fn lines(
+        &self,
+        path: &str,
+        body: &Value,
+        mut told: impl FnMut(&Value),
+    ) -> Result<(), Unanswered> {
+        let answer = self.within_patience(self.send(Method::POST, path, Some(body), LINES)).await?;
         let (head, mut body) = answer.into_parts();
         if !head.status.is_success() {
             return Err(refused(head.status, &self.within_patience(whole(body)).await?));
@@ -175,7 +183,7 @@ impl Client {
     async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Unanswered> {
         let (head, body) = self
             .within_patience(async {
-                let (head, body) = self.send(method, path, body).await?.into_parts();
+                let (head, body) = self.send(method, path, body, "application/json").await?.into_parts();
                 Ok((head, whole(body).await?))
             })
             .await?;
@@ -191,8 +199,9 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<&Value>,
+        accepted: &str,
     ) -> Result<Response<Incoming>, Unanswered> {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, accepted);
         request = request.header(header::HOST, self.door.host());
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, [b"Bearer ", token.secret()].concat());

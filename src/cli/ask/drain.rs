@@ -17,8 +17,8 @@ pub(super) fn drain(source: &Source, json: bool, limit: Option<Duration>) -> Res
     let client = Client::needed(source)?;
     let mut watch = Watch { json, last: Value::Null, told: String::new() };
     runtime()?.block_on(async {
-        client.post("/v1/drain", &json!({})).await?;
-        let watched = client.lines("/v1/drain", |progress| watch.tell(progress));
+        let nothing = json!({});
+        let watched = client.lines("/v1/drain", &nothing, |progress| watch.tell(progress));
         match limit {
             None => watched.await.map_err(Failure::from),
             Some(limit) => match timeout(limit, watched).await {
