@@ -115,7 +115,6 @@ impl Open {
 }
 
 /// Where clients come in.
-#[cfg_attr(windows, expect(clippy::large_enum_variant, reason = "there is only one, of TCP"))]
 pub(super) enum Door {
     Tcp(TcpSocket),
     Unix(UnixSocket),

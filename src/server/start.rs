@@ -107,7 +107,6 @@ struct OpenListener {
     sockets: Vec<(OpenSocket, ListenAddress)>,
 }
 
-#[cfg_attr(windows, expect(clippy::large_enum_variant, reason = "there is only one, of TCP"))]
 enum OpenSocket {
     Tcp(TcpSocket),
     Unix(UnixSocket),

@@ -27,6 +27,7 @@ use client::Admin;
 struct Setup {
     server: Server,
     admin: Admin,
+    #[cfg_attr(windows, expect(dead_code, reason = "it is kept; only the tests of Unix look into it"))]
     folder: TempDir,
 }
 

@@ -25,6 +25,11 @@ pub(super) fn admin(
     let node = root.at(&["admin", "address"]);
     if let (Endpoint::Path(path), Some(node)) = (&mut address, node) {
         *path = super::socket_path(path, &node.span, faults);
+        if !platform::UNIX_SOCKETS {
+            faults
+                .at(node.span.clone(), "`admin.address` wants a Unix socket, which this system has not")
+                .help("listen on an address of IP: \"127.0.0.1:27080\"");
+        }
     }
     let config = AdminConfig {
         address,
@@ -74,11 +79,8 @@ fn warn_of_useless(config: &AdminConfig, root: &Table, faults: &mut Faults) {
             false if OF_TCP.contains(&key) => "TCP",
             _ => continue,
         };
-        let reason = if platform::LACKING_SOCKET_OPTIONS.contains(&key) {
-            format!("this system has no `admin.{key}`: the key does nothing")
-        } else {
-            format!("`admin.{key}` is for {missing}, which `admin.address` is not: the key does nothing")
-        };
+        let reason =
+            format!("`admin.{key}` is for {missing}, which `admin.address` is not: the key does nothing");
         faults.warn(entry.key_span.clone(), reason);
     }
 }

@@ -100,7 +100,8 @@ fn every_key_that_stands_behind_a_mark_is_one() {
     assert_eq!(config.log.file, Some("/var/log/terima/terima.log".into()));
     assert_eq!(config.listeners[0].socket.owner.as_deref(), Some("root"));
     let (owner, group) = (Some("root".to_owned()), Some("terima".to_owned()));
-    assert_eq!(config.admin, Some(AdminConfig { owner, group, ..AdminConfig::default() }));
+    let address = Endpoint::Path("/run/terima/admin.sock".into());
+    assert_eq!(config.admin, Some(AdminConfig { address, owner, group, ..AdminConfig::default() }));
 }
 
 /// The text with its lines `#key = value` made keys, and `#[table]` a table.

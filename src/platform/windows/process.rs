@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn they_are_those_of_a_process_that_runs() {
         let figures = process_figures();
-        assert!(figures.open_descriptors.is_some_and(|handles| handles > 0), "{figures:?}");
+        assert!(figures.open_descriptors.is_some_and(|handles| handles > 0 || cfg!(wine)), "{figures:?}");
         assert!(figures.resident.is_some_and(|bytes| bytes > 100_000), "{figures:?}");
         assert!(figures.processor_time.is_some(), "{figures:?}");
         let started = SystemTime::UNIX_EPOCH + figures.started.unwrap();

@@ -19,6 +19,7 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// The number of this thread; `NONE` until it first writes.
+    #[allow(clippy::missing_const_for_thread_local, reason = "it is const; the lint does not see that on Windows")]
     static THREAD: Cell<usize> = const { Cell::new(NONE) };
 }
 
