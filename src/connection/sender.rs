@@ -15,7 +15,7 @@ use super::info::Info;
 use super::send::{Origin, TrySendError};
 use super::shared::Shared;
 use super::shared_frame::SharedFrame;
-use super::wakers::{End, Waiting};
+use super::wakers::Waiting;
 use crate::BoxError;
 
 /// A sending end of a connection, from [`Connection::split`](super::Connection::split) or
@@ -101,11 +101,11 @@ impl<C> Sender<C> {
         C: Encoder<F, Error: Into<BoxError>> + Send,
     {
         let mut frame = Some(frame);
-        let mut waiting = Waiting::new(&self.shared, End::Sending);
+        let mut waiting = Waiting::new(&self.shared);
         poll_fn(move |cx| {
             if self.slow == SlowConsumer::Wait {
                 let codec = &mut *self.half.lock();
-                return waiting.observe(self.shared.poll_send(cx, self.half.origin, codec, &mut frame), cx);
+                return self.shared.poll_send(cx, self.half.origin, codec, &mut frame, waiting.waiter());
             }
             Poll::Ready(frame.take().map_or(Ok(()), |frame| self.settle(self.try_send(frame))))
         })
@@ -144,7 +144,7 @@ impl<C> Sender<C> {
         C: Encoder<F, Error: Into<BoxError>> + Send + 'static,
     {
         let mut encoded: Option<Bytes> = None;
-        let mut waiting = Waiting::new(&self.shared, End::Sending);
+        let mut waiting = Waiting::new(&self.shared);
         poll_fn(move |cx| {
             if self.slow != SlowConsumer::Wait {
                 return Poll::Ready(self.settle(self.try_send_shared(frame)));
@@ -153,7 +153,7 @@ impl<C> Sender<C> {
                 Some(encoded) => encoded,
                 None => encoded.insert(self.encoded(frame)?),
             };
-            waiting.observe(self.shared.poll_share(cx, self.half.origin, encoded), cx)
+            self.shared.poll_share(cx, self.half.origin, encoded, waiting.waiter())
         })
     }
 
@@ -183,8 +183,8 @@ impl<C> Sender<C> {
     ///
     /// As [`Connection::flush`](super::Connection::flush).
     pub async fn flush(&self) -> Result<(), ConnectionError> {
-        let mut waiting = Waiting::new(&self.shared, End::Sending);
-        poll_fn(|cx| waiting.observe(self.shared.poll_flush(cx, self.half.origin), cx)).await
+        let mut waiting = Waiting::new(&self.shared);
+        poll_fn(|cx| self.shared.poll_flush(cx, self.half.origin, waiting.waiter())).await
     }
 
     /// Who is at the other end, and which listener accepted the connection.

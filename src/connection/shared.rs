@@ -23,7 +23,7 @@ use super::error::ConnectionError;
 use super::info::Info;
 use super::output::Output;
 use super::settings::Settings;
-use super::wakers::{End, Wakers};
+use super::wakers::{By, End, Wakers};
 use crate::establish::Stream;
 use crate::telemetry::metrics::ListenerMetrics;
 
@@ -338,12 +338,12 @@ impl Shared {
     }
 
     /// Resolves to the reason when the connection is gone.
-    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<EndReason> {
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>, by: By<'_>) -> Poll<EndReason> {
         let mut core = self.lock();
         match core.cause {
             Some(reason) if core.gone => Poll::Ready(reason),
             _ => {
-                core.wakers.wait(End::Gone, cx.waker());
+                by.wait(&mut core.wakers, End::Gone, cx.waker());
                 Poll::Pending
             }
         }
