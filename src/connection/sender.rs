@@ -213,7 +213,9 @@ impl<C> Sender<C> {
         F: Clone,
         C: Encoder<F, Error: Into<BoxError>> + 'static,
     {
-        let listeners = match self.shared.lock().reframed {
+        // Not locked any more when the codec encodes, and the frame is cloned.
+        let reframed = self.shared.lock().reframed;
+        let listeners = match reframed {
             false => frame.encoded_for::<C>(self.shared.settings()),
             true => None,
         };

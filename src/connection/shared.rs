@@ -185,6 +185,12 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether somebody has the lock.
+    #[cfg(test)]
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.core.try_lock(), Err(std::sync::TryLockError::WouldBlock))
+    }
+
     /// Keeps everybody else away from the connection.
     #[cfg(test)]
     pub(crate) fn hold(&self) -> impl Sized {

@@ -236,3 +236,41 @@ async fn it_is_encoded_once_a_listener_and_left_out_where_that_fails() {
         assert_eq!(script.lock().written, b"goodgood");
     }
 }
+
+/// A frame that notes, when it is cloned, whether the connection is locked.
+struct Nosy {
+    of: Arc<Shared>,
+    held: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Clone for Nosy {
+    fn clone(&self) -> Self {
+        self.held.lock().unwrap().push(self.of.is_held());
+        Self { of: Arc::clone(&self.of), held: Arc::clone(&self.held) }
+    }
+}
+
+impl Encoder<Nosy> for Counting {
+    type Error = std::io::Error;
+
+    fn encode(&mut self, _: Nosy, dst: &mut bytes::BytesMut) -> std::io::Result<()> {
+        dst.extend_from_slice(b"nosy");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_locked_while_it_is_cloned() {
+    let senders = Senders::default();
+    let clients = clients(Setup::new(), Counting(Arc::default()), 1, &senders).await;
+    let [(_script, served)] = &clients[..] else { unreachable!() };
+    let sender = all(&senders).remove(0);
+    let held = Arc::default();
+    for reframed in [false, true] {
+        served.shared.lock().reframed = reframed;
+        let frame = || SharedFrame::new(Nosy { of: Arc::clone(&served.shared), held: Arc::clone(&held) });
+        sender.try_send_shared(&frame()).unwrap();
+        sender.send_shared(&frame()).await.unwrap();
+    }
+    assert_eq!(*held.lock().unwrap(), [false; 4]);
+}
