@@ -144,16 +144,21 @@ impl<C> Sender<C> {
         C: Encoder<F, Error: Into<BoxError>> + Send + 'static,
     {
         let mut encoded: Option<Bytes> = None;
+        let mut own: Option<F> = None;
         let mut waiting = Waiting::new(&self.shared);
         poll_fn(move |cx| {
             if self.slow != SlowConsumer::Wait {
                 return Poll::Ready(self.settle(self.try_send_shared(frame)));
             }
-            let encoded = match &encoded {
-                Some(encoded) => encoded,
-                None => encoded.insert(self.encoded(frame)?),
-            };
-            self.shared.poll_share(cx, self.half.origin, encoded, waiting.waiter())
+            if encoded.is_none() && own.is_none() {
+                encoded = self.encoded(frame)?;
+            }
+            if let Some(encoded) = &encoded {
+                return self.shared.poll_share(cx, self.half.origin, encoded, waiting.waiter());
+            }
+            own.get_or_insert_with(|| frame.frame().clone());
+            let codec = &mut *self.half.lock();
+            self.shared.poll_send(cx, self.half.origin, codec, &mut own, waiting.waiter())
         })
     }
 
@@ -167,8 +172,13 @@ impl<C> Sender<C> {
         F: Clone,
         C: Encoder<F, Error: Into<BoxError>> + 'static,
     {
-        let encoded = self.encoded(frame).map_err(TrySendError::Connection)?;
-        self.shared.try_share(self.half.origin, encoded)
+        if let Some(encoded) = self.encoded(frame).map_err(TrySendError::Connection)? {
+            return self.shared.try_share(self.half.origin, encoded);
+        }
+        self.try_send(frame.frame().clone()).map_err(|error| match error {
+            TrySendError::Full(_) => TrySendError::Full(()),
+            TrySendError::Connection(error) => TrySendError::Connection(error),
+        })
     }
 
     /// How many frames were left out because the client lagged ([`SlowConsumer::DropFrame`]), by this sender and all that it
@@ -207,19 +217,19 @@ impl<C> Sender<C> {
         }
     }
 
-    /// The frame in this connection's codec.
-    fn encoded<F>(&self, frame: &SharedFrame<F>) -> Result<Bytes, ConnectionError>
+    /// The frame in the listener's codec. `None` where this connection speaks its own, which must not see a frame before it
+    /// is taken: what that codec encodes may depend on the frames before.
+    fn encoded<F>(&self, frame: &SharedFrame<F>) -> Result<Option<Bytes>, ConnectionError>
     where
         F: Clone,
         C: Encoder<F, Error: Into<BoxError>> + 'static,
     {
         // Not locked any more when the codec encodes, and the frame is cloned.
         let reframed = self.shared.lock().reframed;
-        let listeners = match reframed {
-            false => frame.encoded_for::<C>(self.shared.settings()),
-            true => None,
-        };
-        listeners.unwrap_or_else(|| frame.encoded_by(&mut *self.half.lock()))
+        match reframed {
+            false => frame.encoded_for::<C>(self.shared.settings()).transpose(),
+            true => Ok(None),
+        }
     }
 }
 
