@@ -80,6 +80,10 @@ async fn commands_are_answered_as_redis_does() {
         ("COMMAND DOCS", "*0\n"),
         ("HELLO 3", "-NOPROTO unsupported protocol version\n"),
         ("SELECT 0", "+OK\n"),
+        ("SET far 1 PX 9223372036854775807", "+OK\n"),
+        ("TTL far", ":9223372036854775\n"),
+        ("PEXPIRE far 9223372036854775807", ":1\n"),
+        ("TTL far", ":9223372036854775\n"),
         ("FLUSHALL", "+OK\n"),
         ("DBSIZE", ":0\n"),
     ] {
