@@ -22,6 +22,9 @@ use super::same::difference;
 /// It reads no more than is expected and writes what it is given at once, one write each. What fails to come within
 /// [`PATIENCE`](super::PATIENCE) fails the test. It is also an [`AsyncRead`] and [`AsyncWrite`], so tokio-util's `Framed` makes
 /// a client of frames of it.
+///
+/// None of its methods is cancel safe: dropped before it resolved, it may have read or written a part, and what was read is
+/// gone. [`connect`](Self::connect) has nothing to lose.
 #[derive(Debug)]
 pub struct Client {
     stream: Stream,
@@ -37,6 +40,8 @@ enum Stream {
 
 impl Client {
     /// Connects to a server that is not of this test program; how the connection [ended](Self::ended) is not known then.
+    ///
+    /// Cancel safe: dropped, it gives its connection up. The server may have accepted it already, and sees it go.
     ///
     /// # Panics
     ///

@@ -40,7 +40,7 @@ pub(super) struct Ending {
     endings: Endings,
     listener: String,
     peer: Peer,
-    /// Connections of the same address that had ended before: the system gives a port again.
+    /// Connections that had ended before it began, some of the same address: the system gives a port again.
     before: usize,
 }
 
@@ -57,11 +57,14 @@ impl Endings {
         })
     }
 
-    /// The end of a connection that has just come, or is about to.
-    pub(super) fn of(&self, listener: &str, peer: Peer) -> Ending {
-        let mut ending = Ending { endings: self.clone(), listener: listener.to_owned(), peer, before: 0 };
-        ending.before = ending.among(&self.0.borrow()).count();
-        ending
+    /// How many have come. To be taken before a connection begins: it can be over before its client knows of it.
+    pub(super) fn count(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    /// The end of a connection that began when so many had come.
+    pub(super) fn of(&self, listener: &str, peer: Peer, before: usize) -> Ending {
+        Ending { endings: self.clone(), listener: listener.to_owned(), peer, before }
     }
 }
 
@@ -70,7 +73,7 @@ impl Ending {
     pub(super) async fn come(&self) -> Ended {
         let mut endings = self.endings.0.subscribe();
         loop {
-            if let Some(ended) = self.among(&endings.borrow_and_update()).nth(self.before) {
+            if let Some(ended) = self.among(&endings.borrow_and_update()[self.before..]).next() {
                 return ended.clone();
             }
             // The sender is here, so there will be a change.

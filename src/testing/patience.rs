@@ -17,6 +17,8 @@ const FOREVER: Duration = Duration::from_secs(10 * 24 * 3600);
 /// Under a paused clock it is patient for ten days of that, which go by in a moment: a handler that is to do something after an
 /// hour does it.
 ///
+/// Dropped, it drops the future: it is as cancel safe as that one.
+///
 /// # Panics
 ///
 /// If it has not come within [`PATIENCE`].

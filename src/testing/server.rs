@@ -22,6 +22,8 @@ use crate::server::{Builder, Probe, Ready, Server};
 ///
 /// Not under a paused clock: while the test waits for the system, the clock would jump to the next deadline.
 ///
+/// Cancel safe: dropped before it resolved, it has accepted nobody, and what was bound is given back.
+///
 /// # Panics
 ///
 /// If the file has problems, all of which are shown, or an address cannot be listened on.
@@ -80,7 +82,7 @@ struct Probes {
 }
 
 impl TestServer {
-    /// Connects a client to the first listener.
+    /// Connects a client to the first listener. Cancel safe as [`connect`](Self::connect).
     ///
     /// # Panics
     ///
@@ -95,6 +97,8 @@ impl TestServer {
     ///
     /// That does not say that it is served: at a limit it waits, or is turned away, as clients are.
     ///
+    /// Cancel safe: dropped, it gives its connection up. The server may have accepted it already, and sees it go.
+    ///
     /// # Panics
     ///
     /// If there is no such listener.
@@ -107,8 +111,9 @@ impl TestServer {
                 let port = self.probes.port.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
                 return self.connect_from(&listener, (Ipv4Addr::LOCALHOST, port));
             };
+            let before = self.probes.endings.count();
             let client = Client::dial(address, at).await;
-            let ending = self.probes.endings.of(&listener, Peer(Address::Tcp(client.address())));
+            let ending = self.probes.endings.of(&listener, Peer(Address::Tcp(client.address())), before);
             client.watched(ending)
         }
     }
@@ -123,7 +128,7 @@ impl TestServer {
         let (client, stream) = pipe();
         let address = address.into();
         let peer = Peer(Address::Tcp(address));
-        let ending = self.probes.endings.of(listener, peer);
+        let ending = self.probes.endings.of(listener, peer, self.probes.endings.count());
         self.script(listener).push(Ok(Accepted {
             stream: Stream::Boxed(Box::new(stream)),
             peer,

@@ -116,12 +116,17 @@ impl<C: Codec<Item: Debug + PartialEq>> CodecHarness<C> {
         Ok(())
     }
 
-    /// The first frames of the stream, when it ends after `part` bytes.
+    /// The first frames of the stream, when it ends after `part` bytes, and at most one of what is left.
     fn ends_after(&self, wire: &Wire<C::Item>, part: usize, cuts: &[usize]) -> Result<(), String> {
         let fed = Fed { bytes: &wire.bytes[..part], cuts };
         let complete = wire.ends.iter().filter(|end| **end <= part).count();
         let outcome = self.feed(&fed)?;
-        self.has_frames(&fed, &outcome, wire, complete)
+        self.has_frames(&fed, &outcome, wire, complete)?;
+        if !self.unframed && outcome.frames.len() > complete + 1 {
+            let what = format!("only {complete} frames were complete, and what is left is no more than one");
+            return Err(fed.fault(&what, &outcome));
+        }
+        Ok(())
     }
 
     /// The outcome begins with the first `count` frames of the wire, each with its last byte.

@@ -25,8 +25,8 @@ use crate::codec::Codec;
 ///   however the bytes are split, and every frame as soon as its last byte is there.
 /// - **Limits**, with [`limit`](Self::limit) and [`refuses`](Self::refuses): what is too long or malformed is an error
 ///   wherever it is split, and one that is too long is given up before twice the longest is buffered.
-/// - **The end of input** after any part of a stream: the frames that were complete, then an error, one frame more, or
-///   nothing.
+/// - **The end of input** after any part of a stream: the frames that were complete, then an error, one frame more and
+///   no second, or nothing.
 /// - **Garbage**: random bytes, and streams with bytes changed, lost and doubled. The codec may make of it what it likes,
 ///   but the same however it is split; and what [`always`](Self::always) says holds of every frame.
 /// - **Always**: no panic; no frames without end; no reserving on the word of a header: the buffer's capacity stays below

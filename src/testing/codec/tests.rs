@@ -43,6 +43,8 @@ enum Fault {
     Adds,
     /// Its errors tell how the stream was split.
     Talks,
+    /// Makes a frame of each byte that is left at the end.
+    Crumbles,
     /// What it sends takes the place of what was sent before.
     Clobbers,
 }
@@ -94,7 +96,11 @@ impl Decoder for Short {
         if self.fault == Fault::Late {
             self.fault = Fault::None;
         }
-        self.decode(src)
+        let frame = self.decode(src)?;
+        if self.fault == Fault::Crumbles && frame.is_none() && !src.is_empty() {
+            return Ok(Some(src.split_to(1).freeze()));
+        }
+        Ok(frame)
     }
 }
 
@@ -149,6 +155,7 @@ fn every_fault_is_found() {
         (Fault::NoLimit, "must be refused, and was not"),
         (Fault::Adds, "the codec has added to its input"),
         (Fault::Talks, "unsplit it comes to something else: after 1002 bytes the error: of 1002"),
+        (Fault::Crumbles, "only 0 frames were complete, and what is left is no more than one"),
         (Fault::Clobbers, "encoding b\"\" has changed what was to be sent before it: b\"\\0\\x03one\""),
     ];
     for (fault, expected) in table {
