@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use terima::{Connection, ConnectionError, Handler, HandlerError, Receiver, Sender, Timeout};
+use terima::{Connection, ConnectionError, Handler, HandlerError, Receiver, Sender, Timeout, TrySendError};
 use tokio::time::{Instant, interval_at};
 
 use crate::frame::{Frame, FrameCodec, Kind};
@@ -55,7 +55,7 @@ impl Handler for Device {
         let why = self.attend(&mut online, &mut receiver, &sender).await?;
         drop(online);
         let Some(why) = why.or(drain.is_begun().then_some("going_down")) else { return Ok(()) };
-        sender.send(Frame::new(Kind::Bye, why)).await?;
+        tell(&sender, Frame::new(Kind::Bye, why))?;
         // The end of a drain has a word already.
         if drain.is_begun() { Ok(()) } else { Err(HandlerError::end(why)) }
     }
@@ -89,11 +89,20 @@ impl Device {
                         return Ok(Some("beats_missed"));
                     }
                     unanswered += 1;
-                    sender.send(Frame::new(Kind::Beat, "")).await?;
+                    tell(sender, Frame::new(Kind::Beat, ""))?;
                 }
                 why = online.dismissed() => return Ok(Some(why)),
             }
         }
+    }
+}
+
+/// Sends a frame, unless too much waits for the device already. Nobody waits for one that does not read: it could not be
+/// dismissed meanwhile. A beat that it is not sent is one that it does not answer.
+fn tell(sender: &Sender<FrameCodec>, frame: Frame) -> Result<(), ConnectionError> {
+    match sender.try_send(frame) {
+        Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
+        Err(TrySendError::Connection(error)) => Err(error),
     }
 }
 

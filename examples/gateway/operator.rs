@@ -6,6 +6,9 @@ use terima::{Connection, Framing, Handler, HandlerError};
 
 use crate::registry::{Registry, Untold};
 
+/// How much of a report is shown, in bytes.
+const SHOWN: usize = 200;
+
 pub(crate) struct Operator {
     registry: Arc<Registry>,
 }
@@ -35,7 +38,11 @@ impl Operator {
     fn list(&self) -> Vec<String> {
         let devices = self.registry.list();
         let line = |device: &crate::registry::Listed| {
-            format!("{} {} reported \"{}\"", device.name, device.peer, device.report.escape_ascii())
+            let (report, more) = match device.report.get(..SHOWN) {
+                Some(begin) if begin.len() < device.report.len() => (begin, "…"),
+                _ => (&device.report[..], ""),
+            };
+            format!("{} {} reported \"{}\"{more}", device.name, device.peer, report.escape_ascii())
         };
         let mut lines: Vec<_> = devices.iter().map(line).collect();
         lines.push(format!("ok {} online", devices.len()));

@@ -169,6 +169,70 @@ async fn operators_do_not_wait_for_a_device_that_lags() {
     assert!((16..32).contains(&taken), "{taken}");
 }
 
+/// Fills what may wait for the device, which reads nothing.
+async fn fill(operator: &mut Client) {
+    let command = format!("send pump {}\n", "x".repeat(4000));
+    loop {
+        operator.send(&command).await;
+        if read_until(operator, "\n").await != "ok\n" {
+            break;
+        }
+    }
+}
+
+/// The gateway alone ends a device that does not read.
+fn patient() -> String {
+    FILE.replace("timeouts.frame     = ", "timeouts.write     = \"off\"\ntimeouts.frame     = ")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_does_not_read_can_be_dismissed() {
+    for replaced in [false, true] {
+        let server = serve_in_memory(builder(), &patient());
+        let pump = device(&server, "pump").await;
+        let mut operator = server.connect("operators").await;
+        fill(&mut operator).await;
+        // A beat is due, and there is no room for it.
+        tokio::time::sleep(Duration::from_secs(31)).await;
+        let begun = Instant::now();
+        let mut _successor = None;
+        if replaced {
+            _successor = Some(device(&server, "pump").await);
+        } else {
+            ask(&mut operator, "kick pump", "ok").await;
+        }
+        assert_eq!(pump.ended().await.reason, if replaced { "replaced" } else { "kicked" });
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_does_not_read_misses_its_beats() {
+    let server = serve_in_memory(builder(), &patient());
+    let pump = device(&server, "pump").await;
+    let mut operator = server.connect("operators").await;
+    fill(&mut operator).await;
+    let begun = Instant::now();
+    // It reads when it is too late.
+    tokio::time::sleep(Duration::from_secs(121)).await;
+    let ended = pump.ended().await;
+    assert_eq!(ended.reason, "beats_missed");
+    assert_eq!(begun.elapsed().as_secs(), 121);
+}
+
+#[tokio::test(start_paused = true)]
+async fn operators_see_the_beginning_of_a_long_report() {
+    let server = serve_in_memory(builder(), FILE);
+    let mut pump = device(&server, "pump").await;
+    let mut operator = server.connect("operators").await;
+    for (length, shown) in [(200, "x".repeat(200) + "\""), (201, "x".repeat(200) + "\"…")] {
+        pump.send(bytes(Kind::Report, &"x".repeat(length))).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let answer = format!("pump {} reported \"{shown}\nok 1 online", pump.address());
+        ask(&mut operator, "list", &answer).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn devices_are_told_that_the_server_stops() {
     let server = serve_in_memory(builder(), FILE);

@@ -6,6 +6,14 @@
 //! { "id": 1, "result": 10 }
 //! ```
 //!
+//! `put` and `take` name an item of at most 64 bytes; others are a `bad_item`. `list` gives at most 100, and where there are
+//! more, `after` beside them: the next request begins there.
+//!
+//! ```text
+//! { "id": 2, "method": "list" }                                     { "id": 2, "result": { "items": { … }, "after": "nut" } }
+//! { "id": 3, "method": "list", "params": { "after": "nut" } }       { "id": 3, "result": { "items": { "screw": 10 } } }
+//! ```
+//!
 //! The handler speaks [`Framing`], so how a request is framed is the file's business: on 27031 it is a line, on 27032 four
 //! bytes of length stand before it. Both listeners serve one stock.
 

@@ -20,8 +20,14 @@ pub(crate) enum Call {
     Put { item: String, count: u64 },
     /// Takes so many of an item, or none.
     Take { item: String, count: u64 },
-    /// How many there are of each item.
-    List,
+    /// How many there are of each item: of so many as an answer holds.
+    List(Option<After>),
+}
+
+/// Where a list goes on; without it, it begins.
+#[derive(Debug, Deserialize)]
+pub(crate) struct After {
+    pub(crate) after: String,
 }
 
 /// `{"id": 1, "result": 10}` or `{"id": 1, "error": {"code": "not_enough", "message": "…"}}`
@@ -43,7 +49,12 @@ enum Outcome {
 #[serde(untagged)]
 pub(crate) enum Answer {
     Count(u64),
-    List(BTreeMap<String, u64>),
+    List {
+        items: BTreeMap<String, u64>,
+        /// For the next request's `after`, where there are more.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
 }
 
 #[derive(Debug, Serialize)]

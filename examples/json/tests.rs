@@ -41,7 +41,7 @@ async fn requests_are_answered() {
             json!({ "id": 3, "method": "take", "params": { "item": "screw", "count": 7 } }),
             json!({ "id": 3, "error": { "code": "not_enough", "message": "there are not 7 of \"screw\"" } }),
         ),
-        (json!({ "method": "list" }), json!({ "id": null, "result": { "screw": 6 } })),
+        (json!({ "method": "list" }), json!({ "id": null, "result": { "items": { "screw": 6 } } })),
     ] {
         assert_eq!(ask(&mut client, &request).await, response);
     }
@@ -59,7 +59,7 @@ async fn what_is_no_request_is_answered_too_and_the_connection_goes_on() {
     }
     assert_eq!(
         ask(&mut client, &json!({ "id": 5, "method": "list" })).await,
-        json!({ "id": 5, "result": {} })
+        json!({ "id": 5, "result": { "items": {} } })
     );
 }
 
@@ -72,7 +72,7 @@ async fn one_stock_however_it_is_framed() {
     let mut client = server.connect("length").await;
     let list = br#"{"id":2,"method":"list"}"#;
     client.send([&u32::try_from(list.len()).unwrap().to_be_bytes()[..], list].concat()).await;
-    let response = br#"{"id":2,"result":{"nut":3}}"#;
+    let response = br#"{"id":2,"result":{"items":{"nut":3}}}"#;
     client.expect([&u32::try_from(response.len()).unwrap().to_be_bytes()[..], response].concat()).await;
 }
 
@@ -86,6 +86,45 @@ async fn the_stock_is_bounded() {
     assert_eq!(ask(&mut client, &put("screw")).await["result"], 1);
     assert_eq!(ask(&mut client, &put("nut")).await["error"]["code"], "full");
     assert_eq!(ask(&mut client, &put("screw")).await["result"], 2);
+}
+
+#[tokio::test]
+async fn an_item_has_a_short_name() {
+    let server = server().await;
+    let mut client = server.connect("lines").await;
+    for method in ["put", "take"] {
+        let call = |length| json!({ "id": 1, "method": method, "params": { "item": "x".repeat(length), "count": 1 } });
+        assert_eq!(ask(&mut client, &call(64)).await["error"], Value::Null, "{method}");
+        let refused = json!({ "code": "bad_item", "message": "an item has at most 64 bytes" });
+        assert_eq!(ask(&mut client, &call(65)).await["error"], refused, "{method}");
+    }
+    let list = ask(&mut client, &json!({ "id": 2, "method": "list" })).await;
+    assert_eq!(list["result"], json!({ "items": {} }));
+}
+
+#[tokio::test]
+async fn a_long_list_comes_in_pages() {
+    let server = server().await;
+    let mut client = server.connect("lines").await;
+    for n in 0..200 {
+        let put = json!({ "method": "put", "params": { "item": format!("item {n:03}"), "count": n + 1 } });
+        ask(&mut client, &put).await;
+    }
+    let mut list = async |params: Value| {
+        let answer = ask(&mut client, &json!({ "method": "list", "params": params })).await;
+        let items = answer["result"]["items"].as_object().unwrap().clone();
+        (items, answer["result"].get("after").cloned())
+    };
+    let (first, after) = list(Value::Null).await;
+    assert_eq!((first.len(), &first["item 000"], &after), (100, &json!(1), &Some(json!("item 099"))));
+    // The last page is full, and says that it is the last.
+    let (second, end) = list(json!({ "after": after })).await;
+    assert_eq!((second.len(), &second["item 199"], end), (100, &json!(200), None));
+    assert!(second.keys().all(|item| !first.contains_key(item)));
+    // It need not be there any more.
+    let (few, end) = list(json!({ "after": "item 197 and a half" })).await;
+    assert!(few.keys().eq(["item 198", "item 199"]) && end.is_none(), "{few:?}");
+    assert_eq!(list(json!({ "after": "z" })).await, (serde_json::Map::new(), None));
 }
 
 #[tokio::test(start_paused = true)]

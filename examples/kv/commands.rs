@@ -117,7 +117,7 @@ fn time_to_live(store: &Store, key: &[u8], unit: i64) -> Reply {
         Some(None) => -1,
         Some(Some(expires)) => {
             let left = expires.saturating_duration_since(Instant::now()).as_millis();
-            i64::try_from(left).map_or(i64::MAX, |left| (left + unit / 2) / unit)
+            i64::try_from(left).map_or(i64::MAX, |left| left.saturating_add(unit / 2) / unit)
         }
     })
 }

@@ -33,6 +33,8 @@ pub(crate) struct Resp {
     max_frame: usize,
     /// How much of the buffer is read.
     read: usize,
+    /// How much of it holds no end of a line of words.
+    searched: usize,
     /// How many arguments are still to come; `None` before the request's first line.
     missing: Option<usize>,
     /// How long the next argument is; `None` before its first line.
@@ -45,7 +47,7 @@ pub(crate) struct Resp {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RespOptions {
-    /// The longest request.
+    /// The longest request; a line of words has its own limit too.
     max_frame: Size,
 }
 
@@ -53,30 +55,51 @@ const DEFAULT_MAX_FRAME: usize = 512 * 1024;
 
 const MAX_ARGUMENTS: usize = 1024;
 
+/// The longest line of words, as with Redis: people type no longer ones.
+const MAX_INLINE: usize = 64 * 1024;
+
 /// The longest first line of an array or a bulk string: a mark and a number.
 const MAX_HEADER: usize = 32;
 
 impl Resp {
     fn new(max_frame: usize) -> Self {
-        Self { max_frame, read: 0, missing: None, length: None, arguments: Vec::new() }
+        Self { max_frame, read: 0, searched: 0, missing: None, length: None, arguments: Vec::new() }
     }
 
-    /// The next line, without its end; `None` where it has not come whole.
-    fn line<'a>(&mut self, src: &'a [u8], longest: usize) -> Result<Option<&'a [u8]>, FrameError> {
+    /// The next first line of an array or a bulk string, without its end; `None` where it has not come whole.
+    fn line<'a>(&mut self, src: &'a [u8]) -> Result<Option<&'a [u8]>, FrameError> {
         let rest = &src[self.read..];
         match memchr(b'\n', rest) {
-            Some(end) if end <= longest => {
+            Some(end) if end <= MAX_HEADER => {
                 self.read += end + 1;
                 Ok(Some(rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end])))
             }
-            None if rest.len() <= longest => Ok(None),
+            None if rest.len() <= MAX_HEADER => Ok(None),
             _ => Err(self.too_long()),
         }
     }
 
+    /// Takes a line of words; `None` where it has not come whole.
+    fn take_words(&mut self, src: &mut BytesMut) -> Result<Option<Request>, FrameError> {
+        let longest = self.max_frame.min(MAX_INLINE);
+        let end = memchr(b'\n', &src[self.searched..]).map(|end| self.searched + end);
+        if end.unwrap_or(src.len()) > longest {
+            return Err(FrameError::TooLong { limit: longest });
+        }
+        let Some(end) = end else {
+            self.searched = src.len();
+            return Ok(None);
+        };
+        self.searched = 0;
+        let line = src.split_to(end + 1).freeze();
+        let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let words: Request = words.take(MAX_ARGUMENTS + 1).map(|word| line.slice_ref(word)).collect();
+        if words.len() > MAX_ARGUMENTS { Err(too_many()) } else { Ok(Some(words)) }
+    }
+
     /// The number in the first line of an array or a bulk string.
     fn header(&mut self, src: &[u8], mark: u8) -> Result<Option<usize>, FrameError> {
-        let Some(line) = self.line(src, MAX_HEADER)? else { return Ok(None) };
+        let Some(line) = self.line(src)? else { return Ok(None) };
         match line.strip_prefix(&[mark]).and_then(number) {
             Some(number) => Ok(Some(number)),
             None => Err(unexpected(mark, line)),
@@ -90,7 +113,7 @@ impl Resp {
         }
         let Some(mut missing) = self.missing else { return Ok(false) };
         if missing > MAX_ARGUMENTS {
-            return Err(FrameError::Malformed(format!("more than {MAX_ARGUMENTS} arguments").into()));
+            return Err(too_many());
         }
         while missing > 0 {
             if self.length.is_none() {
@@ -150,12 +173,8 @@ impl Decoder for Resp {
                 }
                 self.take(src)
             } else {
-                if self.line(src, self.max_frame)?.is_none() {
-                    return Ok(None);
-                }
-                let line = src.split_to(std::mem::take(&mut self.read)).freeze();
-                let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-                words.map(|word| line.slice_ref(word)).collect()
+                let Some(words) = self.take_words(src)? else { return Ok(None) };
+                words
             };
             // An empty line is no request, nor is an empty array.
             if !request.is_empty() {
@@ -204,6 +223,10 @@ fn number(digits: &[u8]) -> Option<usize> {
         number.checked_mul(10)?.checked_add(digit)
     };
     if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
+}
+
+fn too_many() -> FrameError {
+    FrameError::Malformed(format!("more than {MAX_ARGUMENTS} arguments").into())
 }
 
 fn unexpected(mark: u8, got: &[u8]) -> FrameError {

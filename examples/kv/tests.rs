@@ -80,6 +80,10 @@ async fn commands_are_answered_as_redis_does() {
         ("COMMAND DOCS", "*0\n"),
         ("HELLO 3", "-NOPROTO unsupported protocol version\n"),
         ("SELECT 0", "+OK\n"),
+        ("SET far 1 PX 9223372036854775807", "+OK\n"),
+        ("TTL far", ":9223372036854775\n"),
+        ("PEXPIRE far 9223372036854775807", ":1\n"),
+        ("TTL far", ":9223372036854775\n"),
         ("FLUSHALL", "+OK\n"),
         ("DBSIZE", ":0\n"),
     ] {
@@ -180,6 +184,8 @@ async fn what_is_no_resp_is_told_and_ends_the_connection() {
         ("*1\r\n$524289\r\n", "a frame is longer than 524288 bytes", "frame_too_long"),
         ("*99999999999999999999999\r\n", "expected '*', got '*99999999999999999999999'", "bad_frame"),
         ("*1111111111111111111111111111111111111", "a frame is longer than 524288 bytes", "frame_too_long"),
+        (&"x".repeat(64 * 1024 + 1), "a frame is longer than 65536 bytes", "frame_too_long"),
+        (&["x ".repeat(1025), "\n".to_owned()].concat(), "more than 1024 arguments", "bad_frame"),
     ] {
         let mut client = client(&server).await;
         client.send(input).await;
@@ -200,6 +206,28 @@ fn lines_of_words() {
     assert_eq!(codec.decode(&mut src).unwrap().unwrap(), ["get", "a"]);
     assert_eq!(codec.decode(&mut src).unwrap(), None);
     assert_eq!(&src[..], b"hal");
+}
+
+#[test]
+fn a_line_of_words_is_as_long_as_with_redis() {
+    let mut src = BytesMut::from(&*["x".repeat(64 * 1024), "\n".to_owned()].concat());
+    assert_eq!(Resp::default().decode(&mut src).unwrap().unwrap()[0].len(), 64 * 1024);
+    let mut src = BytesMut::from(&*["x ".repeat(1024), "\n".to_owned()].concat());
+    assert_eq!(Resp::default().decode(&mut src).unwrap().unwrap().len(), 1024);
+}
+
+#[test]
+fn what_has_come_of_a_line_is_not_looked_through_again() {
+    let mut codec = Resp::default();
+    let mut src = BytesMut::from("get a");
+    assert_eq!(codec.decode(&mut src).unwrap(), None);
+    // Who looked again would see an end here.
+    src[3] = b'\n';
+    src.extend_from_slice(b"bc");
+    assert_eq!(codec.decode(&mut src).unwrap(), None);
+    src.extend_from_slice(b"\nget d\n");
+    assert_eq!(codec.decode(&mut src).unwrap().unwrap(), ["get", "abc"]);
+    assert_eq!(codec.decode(&mut src).unwrap().unwrap(), ["get", "d"]);
 }
 
 /// What a client does, so that the harness can.

@@ -91,7 +91,7 @@ fn unix(error: &io::Error) -> String {
         ErrorKind::PermissionDenied => {
             format!(
                 "{error}\n  help: the folder must be writable for the user that starts terima, as must be a socket that is \
-                     there already; only root can give socket.owner and socket.group away"
+                     there already; only root can give it to another socket.owner, or to a socket.group that the process is not in"
             )
         }
         _ => error.to_string(),

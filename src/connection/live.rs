@@ -17,7 +17,7 @@ use super::status::Awaits;
 #[cfg(feature = "admin")]
 use super::status::ConnectionState;
 use super::status::ConnectionStatus;
-use super::wakers::{End, Waiting};
+use super::wakers::Waiting;
 use crate::admission::Gate;
 use crate::codec::Codec;
 
@@ -140,8 +140,8 @@ impl ConnectionHandle {
     ///
     /// Cancel safe: nothing is changed by waiting.
     pub async fn ended(&self) -> EndReason {
-        let mut waiting = Waiting::new(&self.0, End::Gone);
-        poll_fn(|cx| waiting.observe(self.0.poll_gone(cx), cx)).await
+        let mut waiting = Waiting::new(&self.0);
+        poll_fn(|cx| self.0.poll_gone(cx, waiting.waiter())).await
     }
 }
 

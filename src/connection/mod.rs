@@ -71,6 +71,7 @@ pub use self::split::Receiver;
 pub(crate) use self::status::Awaits;
 pub use self::status::{ConnectionState, ConnectionStatus};
 pub(crate) use self::task::run;
+use self::wakers::By;
 use crate::BoxError;
 use crate::codec::Codec;
 
@@ -179,7 +180,7 @@ impl<C: Codec> Connection<C> {
     {
         let Self { receiving, codec } = self;
         let mut frame = Some(frame);
-        poll_fn(move |cx| receiving.shared.poll_send(cx, Origin::Handler, codec, &mut frame))
+        poll_fn(move |cx| receiving.shared.poll_send(cx, Origin::Handler, codec, &mut frame, By::OWNER))
     }
 
     /// Waits until everything sent is with the operating system. Seldom needed: it is written anyway. Cancel safe.
@@ -188,7 +189,7 @@ impl<C: Codec> Connection<C> {
     ///
     /// [`Ended`](ConnectionError::Ended) or [`Closed`](ConnectionError::Closed): it could not be written.
     pub fn flush(&mut self) -> impl Future<Output = Result<(), ConnectionError>> + Send {
-        poll_fn(|cx| self.receiving.shared.poll_flush(cx, Origin::Handler))
+        poll_fn(|cx| self.receiving.shared.poll_flush(cx, Origin::Handler, By::OWNER))
     }
 
     /// Who is at the other end, and which listener accepted the connection.
@@ -276,7 +277,7 @@ where
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        self.receiving.shared.poll_flush(cx, Origin::Handler)
+        self.receiving.shared.poll_flush(cx, Origin::Handler, By::OWNER)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {

@@ -327,8 +327,11 @@ impl<C: WithCodec + Unpin> Future for RecvBy<'_, C> {
         let Self { recv, by } = self.get_mut();
         // First: a frame that is there is not late.
         let poll = Pin::new(&mut *recv).poll(cx);
+        // Nor is one that the stream kept back because the task has used up its budget. Then `poll_proceed` has it woken with
+        // a new one, also where the stream minds no budget and so has not.
         if poll.is_pending()
             && let Some(by) = *by
+            && coop::poll_proceed(cx).is_ready()
         {
             recv.receiving.shared.lock().expect_frame_by(by, cx.waker());
         }

@@ -7,7 +7,7 @@ use tokio_util::codec::Encoder;
 
 use super::error::ConnectionError;
 use super::shared::{Core, Shared};
-use super::wakers::End;
+use super::wakers::{By, End};
 use crate::BoxError;
 use crate::telemetry::metrics::ListenerMetrics;
 
@@ -39,6 +39,7 @@ impl Shared {
         origin: Origin,
         codec: &mut C,
         frame: &mut Option<F>,
+        by: By<'_>,
     ) -> Poll<Result<(), ConnectionError>>
     where
         C: Encoder<F, Error: Into<BoxError>>,
@@ -46,7 +47,7 @@ impl Shared {
         let mut core = self.lock();
         core.check_sendable(origin)?;
         if core.output.load() >= self.settings().limits.flush_at {
-            core.wakers.wait(End::Sending, cx.waker());
+            by.wait(&mut core.wakers, End::Sending, cx.waker());
             return Poll::Pending;
         }
         if let Some(frame) = frame.take() {
@@ -62,11 +63,12 @@ impl Shared {
         cx: &mut Context<'_>,
         origin: Origin,
         frame: &Bytes,
+        by: By<'_>,
     ) -> Poll<Result<(), ConnectionError>> {
         let mut core = self.lock();
         core.check_sendable(origin)?;
         if core.output.load() >= self.settings().limits.flush_at {
-            core.wakers.wait(End::Sending, cx.waker());
+            by.wait(&mut core.wakers, End::Sending, cx.waker());
             return Poll::Pending;
         }
         core.share(frame.clone(), self.metrics());
@@ -120,7 +122,7 @@ impl Shared {
 
     /// Resolves when fewer than `limits.flush_at` bytes wait.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        self.poll_output(cx, Origin::Handler, self.settings().limits.flush_at)
+        self.poll_output(cx, Origin::Handler, self.settings().limits.flush_at, By::OWNER)
     }
 
     /// Resolves when all that was sent is with the operating system.
@@ -128,8 +130,9 @@ impl Shared {
         &self,
         cx: &mut Context<'_>,
         origin: Origin,
+        by: By<'_>,
     ) -> Poll<Result<(), ConnectionError>> {
-        self.poll_output(cx, origin, 1)
+        self.poll_output(cx, origin, 1, by)
     }
 
     /// Shuts the write side down once everything is written. The client reads the end of its answers; its own side
@@ -150,13 +153,14 @@ impl Shared {
         cx: &mut Context<'_>,
         origin: Origin,
         mark: usize,
+        by: By<'_>,
     ) -> Poll<Result<(), ConnectionError>> {
         let mut core = self.lock();
         core.check_sendable(origin)?;
         if core.output.load() < mark {
             return Poll::Ready(Ok(()));
         }
-        core.wakers.wait(End::Sending, cx.waker());
+        by.wait(&mut core.wakers, End::Sending, cx.waker());
         core.wakers.wake_task_from(cx.waker());
         Poll::Pending
     }

@@ -15,7 +15,7 @@ use super::info::Info;
 use super::send::{Origin, TrySendError};
 use super::shared::Shared;
 use super::shared_frame::SharedFrame;
-use super::wakers::{End, Waiting};
+use super::wakers::Waiting;
 use crate::BoxError;
 
 /// A sending end of a connection, from [`Connection::split`](super::Connection::split) or
@@ -101,11 +101,11 @@ impl<C> Sender<C> {
         C: Encoder<F, Error: Into<BoxError>> + Send,
     {
         let mut frame = Some(frame);
-        let mut waiting = Waiting::new(&self.shared, End::Sending);
+        let mut waiting = Waiting::new(&self.shared);
         poll_fn(move |cx| {
             if self.slow == SlowConsumer::Wait {
                 let codec = &mut *self.half.lock();
-                return waiting.observe(self.shared.poll_send(cx, self.half.origin, codec, &mut frame), cx);
+                return self.shared.poll_send(cx, self.half.origin, codec, &mut frame, waiting.waiter());
             }
             Poll::Ready(frame.take().map_or(Ok(()), |frame| self.settle(self.try_send(frame))))
         })
@@ -144,16 +144,21 @@ impl<C> Sender<C> {
         C: Encoder<F, Error: Into<BoxError>> + Send + 'static,
     {
         let mut encoded: Option<Bytes> = None;
-        let mut waiting = Waiting::new(&self.shared, End::Sending);
+        let mut own: Option<F> = None;
+        let mut waiting = Waiting::new(&self.shared);
         poll_fn(move |cx| {
             if self.slow != SlowConsumer::Wait {
                 return Poll::Ready(self.settle(self.try_send_shared(frame)));
             }
-            let encoded = match &encoded {
-                Some(encoded) => encoded,
-                None => encoded.insert(self.encoded(frame)?),
-            };
-            waiting.observe(self.shared.poll_share(cx, self.half.origin, encoded), cx)
+            if encoded.is_none() && own.is_none() {
+                encoded = self.encoded(frame)?;
+            }
+            if let Some(encoded) = &encoded {
+                return self.shared.poll_share(cx, self.half.origin, encoded, waiting.waiter());
+            }
+            own.get_or_insert_with(|| frame.frame().clone());
+            let codec = &mut *self.half.lock();
+            self.shared.poll_send(cx, self.half.origin, codec, &mut own, waiting.waiter())
         })
     }
 
@@ -167,8 +172,13 @@ impl<C> Sender<C> {
         F: Clone,
         C: Encoder<F, Error: Into<BoxError>> + 'static,
     {
-        let encoded = self.encoded(frame).map_err(TrySendError::Connection)?;
-        self.shared.try_share(self.half.origin, encoded)
+        if let Some(encoded) = self.encoded(frame).map_err(TrySendError::Connection)? {
+            return self.shared.try_share(self.half.origin, encoded);
+        }
+        self.try_send(frame.frame().clone()).map_err(|error| match error {
+            TrySendError::Full(_) => TrySendError::Full(()),
+            TrySendError::Connection(error) => TrySendError::Connection(error),
+        })
     }
 
     /// How many frames were left out because the client lagged ([`SlowConsumer::DropFrame`]), by this sender and all that it
@@ -183,8 +193,8 @@ impl<C> Sender<C> {
     ///
     /// As [`Connection::flush`](super::Connection::flush).
     pub async fn flush(&self) -> Result<(), ConnectionError> {
-        let mut waiting = Waiting::new(&self.shared, End::Sending);
-        poll_fn(|cx| waiting.observe(self.shared.poll_flush(cx, self.half.origin), cx)).await
+        let mut waiting = Waiting::new(&self.shared);
+        poll_fn(|cx| self.shared.poll_flush(cx, self.half.origin, waiting.waiter())).await
     }
 
     /// Who is at the other end, and which listener accepted the connection.
@@ -207,17 +217,19 @@ impl<C> Sender<C> {
         }
     }
 
-    /// The frame in this connection's codec.
-    fn encoded<F>(&self, frame: &SharedFrame<F>) -> Result<Bytes, ConnectionError>
+    /// The frame in the listener's codec. `None` where this connection speaks its own, which must not see a frame before it
+    /// is taken: what that codec encodes may depend on the frames before.
+    fn encoded<F>(&self, frame: &SharedFrame<F>) -> Result<Option<Bytes>, ConnectionError>
     where
         F: Clone,
         C: Encoder<F, Error: Into<BoxError>> + 'static,
     {
-        let listeners = match self.shared.lock().reframed {
-            false => frame.encoded_for::<C>(self.shared.settings()),
-            true => None,
-        };
-        listeners.unwrap_or_else(|| frame.encoded_by(&mut *self.half.lock()))
+        // Not locked any more when the codec encodes, and the frame is cloned.
+        let reframed = self.shared.lock().reframed;
+        match reframed {
+            false => frame.encoded_for::<C>(self.shared.settings()).transpose(),
+            true => Ok(None),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use super::error::ConnectionError;
 use super::info::Info;
 use super::output::Output;
 use super::settings::Settings;
-use super::wakers::{End, Wakers};
+use super::wakers::{By, End, Wakers};
 use crate::establish::Stream;
 use crate::telemetry::metrics::ListenerMetrics;
 
@@ -185,6 +185,12 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether somebody has the lock.
+    #[cfg(test)]
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.core.try_lock(), Err(std::sync::TryLockError::WouldBlock))
+    }
+
     /// Keeps everybody else away from the connection.
     #[cfg(test)]
     pub(crate) fn hold(&self) -> impl Sized {
@@ -338,12 +344,12 @@ impl Shared {
     }
 
     /// Resolves to the reason when the connection is gone.
-    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<EndReason> {
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>, by: By<'_>) -> Poll<EndReason> {
         let mut core = self.lock();
         match core.cause {
             Some(reason) if core.gone => Poll::Ready(reason),
             _ => {
-                core.wakers.wait(End::Gone, cx.waker());
+                by.wait(&mut core.wakers, End::Gone, cx.waker());
                 Poll::Pending
             }
         }

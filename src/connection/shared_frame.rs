@@ -74,8 +74,8 @@ impl<F: Clone> SharedFrame<F> {
         Some(bytes)
     }
 
-    /// The frame as this codec encodes it, for one client.
-    pub(super) fn encoded_by<C>(&self, codec: &mut C) -> Result<Bytes, ConnectionError>
+    /// The frame as this codec encodes it.
+    fn encoded_by<C>(&self, codec: &mut C) -> Result<Bytes, ConnectionError>
     where
         C: Encoder<F, Error: Into<BoxError>>,
     {

@@ -1,6 +1,8 @@
 //! Who is to be woken: the connection's task, and handles that wait in other tasks.
 
-use std::task::{Context, Poll, Waker};
+use std::mem;
+use std::num::NonZeroU64;
+use std::task::Waker;
 
 use super::shared::Shared;
 
@@ -10,15 +12,27 @@ use super::shared::Shared;
 pub(super) struct Wakers {
     /// The connection's task, which writes and minds the deadlines. Known from its first poll on.
     task: Option<Waker>,
-    #[expect(clippy::box_collection, reason = "see above")]
-    waiters: Option<Box<Vec<Waiter>>>,
+    waiters: Option<Box<Waiters>>,
+}
+
+/// Handles that wait. Once made it stays, so that no ticket is given out twice.
+#[derive(Default)]
+struct Waiters {
+    waiting: Vec<Waiter>,
+    /// Tickets given out so far.
+    tickets: u64,
 }
 
 /// A handle that waits.
 struct Waiter {
     end: End,
     waker: Waker,
+    /// Whose it is, if whoever it is may give up: one task may wait several times over.
+    ticket: Ticket,
 }
+
+/// Tells those apart who wait. `None` until they do.
+type Ticket = Option<NonZeroU64>;
 
 /// What a handle waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,31 +67,45 @@ impl Wakers {
         self.task.as_ref().is_some_and(|task| task.will_wake(waker))
     }
 
-    /// Notes a waiter, once.
+    /// Notes a waiter that is woken in any case, once a task.
     pub(super) fn wait(&mut self, end: End, waker: &Waker) {
-        let waiters = self.waiters.get_or_insert_default();
-        if !waiters.iter().any(|waiter| waiter.end == end && waiter.waker.will_wake(waker)) {
-            waiters.push(Waiter { end, waker: waker.clone() });
+        let Waiters { waiting, .. } = &mut **self.waiters.get_or_insert_default();
+        let mut same = waiting.iter().filter(|waiter| waiter.ticket.is_none() && waiter.end == end);
+        if !same.any(|waiter| waiter.waker.will_wake(waker)) {
+            waiting.push(Waiter { end, waker: waker.clone(), ticket: None });
+        }
+    }
+
+    /// Notes a waiter that may give up, once, with the task that it is in now.
+    fn wait_with(&mut self, ticket: &mut Ticket, end: End, waker: &Waker) {
+        let Waiters { waiting, tickets } = &mut **self.waiters.get_or_insert_default();
+        if ticket.is_none() {
+            *tickets += 1;
+            *ticket = NonZeroU64::new(*tickets);
+        }
+        match waiting.iter_mut().find(|waiter| waiter.ticket == *ticket) {
+            Some(waiter) => waiter.waker.clone_from(waker),
+            None => waiting.push(Waiter { end, waker: waker.clone(), ticket: *ticket }),
         }
     }
 
     /// Forgets one waiter, which has given up.
-    pub(super) fn forget(&mut self, end: End, waker: &Waker) {
+    fn forget(&mut self, ticket: NonZeroU64) {
         if let Some(waiters) = &mut self.waiters {
-            waiters.retain(|waiter| waiter.end != end || !waiter.waker.will_wake(waker));
+            waiters.waiting.retain(|waiter| waiter.ticket != Some(ticket));
         }
     }
 
     /// Forgets all who wait for this.
     pub(super) fn forget_all(&mut self, end: End) {
         if let Some(waiters) = &mut self.waiters {
-            waiters.retain(|waiter| waiter.end != end);
+            waiters.waiting.retain(|waiter| waiter.end != end);
         }
     }
 
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
-        self.waiters.as_ref().map_or(0, |waiters| waiters.len())
+        self.waiters.as_ref().map_or(0, |waiters| waiters.waiting.len())
     }
 
     pub(super) fn wake_task(&self) {
@@ -99,7 +127,7 @@ impl Wakers {
         let task = self.task.as_ref();
         let mut own = false;
         let Some(waiters) = &mut self.waiters else { return false };
-        for waiter in waiters.extract_if(.., |waiter| waiter.end == End::Sending) {
+        for waiter in waiters.waiting.extract_if(.., |waiter| waiter.end == End::Sending) {
             if task.is_some_and(|task| task.will_wake(&waiter.waker)) {
                 own = true;
             } else {
@@ -111,8 +139,8 @@ impl Wakers {
 
     /// Wakes whoever waits in another task.
     pub(super) fn wake_waiters(&mut self) {
-        let Some(waiters) = self.waiters.take() else { return };
-        for waiter in *waiters {
+        let Some(waiters) = &mut self.waiters else { return };
+        for waiter in mem::take(&mut waiters.waiting) {
             waiter.waker.wake();
         }
     }
@@ -127,26 +155,39 @@ impl Wakers {
 /// tasks that gave up on a client.
 pub(super) struct Waiting<'a> {
     shared: &'a Shared,
-    end: End,
-    waker: Option<Waker>,
+    ticket: Ticket,
 }
 
 impl<'a> Waiting<'a> {
-    pub(super) fn new(shared: &'a Shared, end: End) -> Self {
-        Self { shared, end, waker: None }
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        Self { shared, ticket: None }
     }
 
-    /// Passes on what a poll, which has noted the waker, came to.
-    pub(super) fn observe<T>(&mut self, poll: Poll<T>, cx: &Context<'_>) -> Poll<T> {
-        self.waker = poll.is_pending().then(|| cx.waker().clone());
-        poll
+    /// Who a poll is to note.
+    pub(super) fn waiter(&mut self) -> By<'_> {
+        By(Some(&mut self.ticket))
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Some(waker) = &self.waker {
-            self.shared.lock().wakers.forget(self.end, waker);
+        if let Some(ticket) = self.ticket {
+            self.shared.lock().wakers.forget(ticket);
+        }
+    }
+}
+
+/// Who polls: a [`Waiting`], or the one that has the connection.
+pub(super) struct By<'a>(Option<&'a mut Ticket>);
+
+impl By<'_> {
+    /// The one that has the connection, and waits once at a time.
+    pub(super) const OWNER: Self = Self(None);
+
+    pub(super) fn wait(self, wakers: &mut Wakers, end: End, waker: &Waker) {
+        match self.0 {
+            Some(ticket) => wakers.wait_with(ticket, end, waker),
+            None => wakers.wait(end, waker),
         }
     }
 }

@@ -16,6 +16,8 @@ mod unix_sockets;
 #[cfg(feature = "cli")]
 use std::fs::File;
 use std::io;
+#[cfg(feature = "cli")]
+use std::os::windows::io::AsRawHandle;
 use std::os::windows::io::AsRawSocket;
 #[cfg(feature = "cli")]
 use std::path::Path;
@@ -27,6 +29,8 @@ use windows_sys::Win32::Networking::WinSock::{
     WSAEINTR, WSAEINVAL, WSAEMFILE, WSAENETRESET, WSAENETUNREACH, WSAENOTSOCK, WSAEOPNOTSUPP, WSAETIMEDOUT,
     WSANOTINITIALISED, setsockopt,
 };
+#[cfg(feature = "cli")]
+use windows_sys::Win32::Storage::FileSystem::{BY_HANDLE_FILE_INFORMATION, GetFileInformationByHandle};
 
 #[cfg(feature = "cli")]
 pub(crate) use self::console::{Signals, terminal_knows_colour};
@@ -231,11 +235,30 @@ pub(crate) fn append(path: &Path, _follow_links: bool) -> io::Result<File> {
     File::options().append(true).create(true).open(path)
 }
 
-/// Whether an open file is the one that has this path now: nobody else can put it aside without having opened it to share,
-/// so it is taken to be.
+/// Whether an open file is the one that has this path now. One that can't be opened to be compared is taken to be, unless it
+/// is not there.
 #[cfg(feature = "cli")]
-pub(crate) fn is_at(_file: &File, path: &Path) -> bool {
-    path.exists()
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    match File::open(path) {
+        Ok(there) => match (file_id(file), file_id(&there)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => true,
+        },
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// What tells an open file from every other: its volume, and its index there
+/// ([GetFileInformationByHandle](https://learn.microsoft.com/windows/win32/api/fileapi/ns-fileapi-by_handle_file_information)).
+#[cfg(feature = "cli")]
+#[expect(unsafe_code, reason = "GetFileInformationByHandle; the standard library's way to it is unstable")]
+fn file_id(file: &File) -> io::Result<(u32, u32, u32)> {
+    let mut found = BY_HANDLE_FILE_INFORMATION::default();
+    // SAFETY: the handle is open as long as the file is borrowed, and `found` is there to be written to.
+    match unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut found) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok((found.dwVolumeSerialNumber, found.nFileIndexHigh, found.nFileIndexLow)),
+    }
 }
 
 /// Errors of `accept`, by whose problem they are.

@@ -1,5 +1,7 @@
 //! Deadlines that a handler sets for its next frame.
 
+use tokio::task::coop;
+
 use super::*;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -186,4 +188,46 @@ async fn a_drain_comes_first() {
     served.settle().await;
     served.drain();
     served.over().await.was("drained", Duration::from_millis(1));
+}
+
+/// Uses up what the task may do before others have their turn.
+async fn use_up_the_budget() {
+    poll_fn(|cx| {
+        while coop::has_budget_remaining() {
+            if let Poll::Ready(unit) = coop::poll_proceed(cx) {
+                unit.made_progress();
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_is_there_is_not_late_for_a_task_without_budget() {
+    let (mut client, served) = Setup::new().serve(lines(), |mut conn: Connection<Framing>| async move {
+        let deadline = Instant::now();
+        tokio::time::sleep(secs(1)).await;
+        use_up_the_budget().await;
+        let frame = conn.recv_by(deadline).await?;
+        assert!(frame.is_some());
+        Ok(conn.send("in time").await?)
+    });
+    write(&mut client, "a\n").await;
+    expect(&mut client, "in time\n").await;
+    drop(client);
+    assert_eq!(served.word().await, "handler_done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_holds_without_budget_whether_or_not_the_stream_minds_that() {
+    async fn spent(mut conn: Connection<Framing>) -> Handled {
+        use_up_the_budget().await;
+        conn.recv_within(LIMIT).await?;
+        Ok(())
+    }
+    let (_client, served) = Setup::new().serve(lines(), spent);
+    served.over().await.was("first_frame_timeout", LIMIT);
+    let (_script, served) = Setup::new().serve_scripted(lines(), spent);
+    served.over().await.was("first_frame_timeout", LIMIT);
 }

@@ -223,6 +223,24 @@ async fn a_drain_that_takes_too_long_is_ended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_gives_up_waiting_for_the_end_leaves_others_of_its_task_waiting() {
+    let (_client, served) = Setup::new().serve(lines(), |_conn: Connection<Framing>| std::future::pending());
+    served.settle().await;
+    let handle = served.handle();
+    let watcher = handle.clone();
+    let watching = tokio::spawn(async move {
+        // Who stays is polled first: it is not asked again after the other gave up.
+        tokio::join!(biased; watcher.ended(), timeout(secs(1), watcher.ended()))
+    });
+    tokio::time::sleep(secs(2)).await;
+    handle.end();
+    assert_eq!(served.word().await, "ended_by_admin");
+    let (stayed, gave_up) = timeout(FOREVER, watching).await.expect("never woken").unwrap();
+    assert_eq!(stayed, EndReason::EndedByAdmin);
+    gave_up.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_word_of_the_handlers_own_is_a_handlers_error() {
     let (client, served) = Setup::new().serve(lines(), |_conn: Connection<Framing>| {
         std::future::ready(Err(HandlerError::end("shop_is_full")))

@@ -245,3 +245,50 @@ async fn senders_that_gave_up_are_not_kept() {
     tokio::time::sleep(secs(1)).await;
     assert_eq!(served.shared.lock().wakers.waiting(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_does_not_take_another_of_its_task_along() {
+    for flush in [false, true] {
+        let setup = Setup::new().limits(|l| l.flush_at = 10);
+        let (script, served) = setup.serve_scripted(lines(), move |conn: Connection<Framing>| async move {
+            let (_receiver, sender) = conn.split();
+            sender.send(bytes_of(99)).await?;
+            let wait = || {
+                let sender = sender.clone();
+                async move { if flush { sender.flush().await } else { sender.send("x").await } }
+            };
+            // Who stays is polled first: it is not asked again after the other gave up.
+            let (stays, gives_up) = (wait(), timeout(secs(1), wait()));
+            let both = tokio::spawn(async move { tokio::join!(biased; stays, gives_up) });
+            let (stayed, gave_up) = both.await?;
+            gave_up.unwrap_err();
+            Ok(stayed?)
+        });
+        script.room(0);
+        tokio::time::sleep(secs(2)).await;
+        assert_eq!(served.shared.lock().wakers.waiting(), 1, "flush: {flush}");
+        script.room(usize::MAX);
+        script.input("");
+        assert_eq!(served.word().await, "handler_done", "flush: {flush}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_moves_to_another_task_is_woken_there() {
+    let setup = Setup::new().limits(|l| l.flush_at = 10);
+    let (script, served) = setup.serve_scripted(lines(), |conn: Connection<Framing>| async move {
+        let (_receiver, sender) = conn.split();
+        sender.send(bytes_of(99)).await?;
+        let mut send = Box::pin(async move { sender.send("moved").await });
+        timeout(secs(1), &mut send).await.unwrap_err();
+        tokio::spawn(send).await??;
+        Ok(())
+    });
+    script.room(0);
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(served.shared.lock().wakers.waiting(), 1);
+    script.room(usize::MAX);
+    script.input("");
+    assert_eq!(served.word().await, "handler_done");
+    assert!(script.lock().written.ends_with(b"x\nmoved\n"));
+}

@@ -236,3 +236,74 @@ async fn it_is_encoded_once_a_listener_and_left_out_where_that_fails() {
         assert_eq!(script.lock().written, b"goodgood");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_codec_of_ones_own_sees_only_the_frames_that_are_taken() {
+    let encoded = Arc::new(AtomicU64::new(0));
+    let counting = Counting(Arc::clone(&encoded));
+    let setup = Setup::new().limits(|l| (l.flush_at, l.output) = (10, 10));
+    let (script, served) = setup.serve_scripted(lines(), move |conn: Connection<Framing>| {
+        let counting = counting.clone();
+        let count = Arc::clone(&counting.0);
+        let encoded = move || count.load(Ordering::Relaxed);
+        async move {
+            let (_receiver, sender) = conn.with_codec(counting).split();
+            sender.send_shared(&SharedFrame::new("it is full now")).await?;
+            let left_out = SharedFrame::new("left out");
+            assert!(matches!(sender.try_send_shared(&left_out), Err(TrySendError::Full(()))));
+            let dropping = sender.clone().on_slow(SlowConsumer::DropFrame);
+            dropping.send_shared(&left_out).await?;
+            assert_eq!((sender.dropped(), encoded()), (1, 1));
+            timeout(secs(1), sender.send_shared(&left_out)).await.unwrap_err();
+            assert_eq!(encoded(), 1, "given up");
+            sender.send_shared(&SharedFrame::new(", later")).await?;
+            assert_eq!(encoded(), 2);
+            Ok(())
+        }
+    });
+    script.room(0);
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(encoded.load(Ordering::Relaxed), 1);
+    script.room(usize::MAX);
+    script.input("");
+    assert_eq!(served.word().await, "handler_done");
+    assert_eq!(script.lock().written, b"it is full now, later");
+}
+
+/// A frame that notes, when it is cloned, whether the connection is locked.
+struct Nosy {
+    of: Arc<Shared>,
+    held: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Clone for Nosy {
+    fn clone(&self) -> Self {
+        self.held.lock().unwrap().push(self.of.is_held());
+        Self { of: Arc::clone(&self.of), held: Arc::clone(&self.held) }
+    }
+}
+
+impl Encoder<Nosy> for Counting {
+    type Error = std::io::Error;
+
+    fn encode(&mut self, _: Nosy, dst: &mut bytes::BytesMut) -> std::io::Result<()> {
+        dst.extend_from_slice(b"nosy");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_locked_while_it_is_cloned() {
+    let senders = Senders::default();
+    let clients = clients(Setup::new(), Counting(Arc::default()), 1, &senders).await;
+    let [(_script, served)] = &clients[..] else { unreachable!() };
+    let sender = all(&senders).remove(0);
+    let held = Arc::default();
+    for reframed in [false, true] {
+        served.shared.lock().reframed = reframed;
+        let frame = || SharedFrame::new(Nosy { of: Arc::clone(&served.shared), held: Arc::clone(&held) });
+        sender.try_send_shared(&frame()).unwrap();
+        sender.send_shared(&frame()).await.unwrap();
+    }
+    assert_eq!(*held.lock().unwrap(), [false; 4]);
+}

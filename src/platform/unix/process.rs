@@ -31,8 +31,9 @@ mod system {
     use std::fs;
     use std::os::unix::fs::MetadataExt;
     use std::sync::LazyLock;
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+    use nix::time::{ClockId, clock_gettime};
     use nix::unistd::{SysconfVar, sysconf};
 
     /// Linux 6.2 and later tell the number as the size of the folder; before, it is counted. Either way the descriptor that
@@ -56,15 +57,16 @@ mod system {
     }
 
     fn read_start() -> Option<Duration> {
-        let booted = fs::read_to_string("/proc/stat").ok()?;
-        let booted = booted.lines().find_map(|line| line.strip_prefix("btime "))?.parse().ok()?;
+        // /proc/stat has the time of the boot, but not where ProcSubset=pid hides it, as in the unit for systemd.
+        let up = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?);
+        let booted = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.checked_sub(up)?;
         // The name of the program, the second field, may have anything in it but ends with the last parenthesis. The start is
         // the 22nd.
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
         let ticks: f64 = stat.rsplit_once(") ")?.1.split(' ').nth(22 - 3)?.parse().ok()?;
         #[expect(clippy::cast_precision_loss, reason = "there are a hundred a second")]
         let ticks_per_second = configured(SysconfVar::CLK_TCK)? as f64;
-        Some(Duration::from_secs(booted) + Duration::from_secs_f64(ticks / ticks_per_second))
+        Some(booted + Duration::from_secs_f64(ticks / ticks_per_second))
     }
 
     fn configured(value: SysconfVar) -> Option<u64> {

@@ -173,7 +173,6 @@ fn a_link_is_followed_where_that_is_harmless() {
     assert_eq!(fs::read_to_string(&named).unwrap(), "one\n");
 }
 
-#[cfg(unix)]
 #[test]
 fn of_two_that_share_a_file_one_puts_it_aside() {
     let folder = Folder::new();
