@@ -22,7 +22,7 @@ struct Setup {
 impl Setup {
     async fn start(text: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let text = format!("[admin]\naddress = \"unix:{}/admin.sock\"\n{text}", folder.path().display());
+        let text = format!("{}{text}", admin(&folder));
         let (service, address) = Service::start(&text, arguments).await;
         Self { service, address, file: File::new(&text), _folder: folder }
     }
@@ -51,6 +51,15 @@ impl Setup {
         timeout(PATIENCE, stream.read_exact(&mut answer)).await.unwrap().unwrap();
         stream
     }
+}
+
+/// On a Unix socket where there are such, and else on a port that was free a moment ago, with a token.
+fn admin(folder: &TempDir) -> String {
+    if cfg!(unix) {
+        return format!("[admin]\naddress = \"unix:{}/admin.sock\"\n", folder.path().display());
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    format!("[admin]\naddress = \"{port}\"\ntoken_file = '{}'\n", folder.path().join("token").display())
 }
 
 #[tokio::test]
@@ -93,7 +102,8 @@ async fn connections_are_listed_and_ended() {
 
     assert_eq!(setup.told(&["end", "1"]).await, "connection 1 has ended: ended_by_admin\n");
     let cut = timeout(PATIENCE, first.read(&mut [0])).await.unwrap();
-    assert!(cut.is_err(), "{cut:?}");
+    // Wine takes some resets for an end.
+    assert!(cut.is_err() || cfg!(wine) && cut.as_ref().is_ok_and(|read| *read == 0), "{cut:?}");
     let gone = setup.ask(&["end", "1"]).await;
     assert_eq!((gone.code, gone.stdout.as_str()), (Some(1), ""));
     assert!(gone.stderr.starts_with("terima: there is no connection 1\n  help: "), "{}", gone.stderr);
@@ -130,7 +140,7 @@ async fn why_asks_the_service_or_reckons() {
     assert_eq!(service.code().await, Some(0));
     let gone = ended(terima().args(["why", "127.0.0.1", "--config"]).arg(file.path())).await;
     assert_eq!(gone.code, Some(0));
-    assert!(gone.stderr.contains("no service answers on unix:"), "{}", gone.stderr);
+    assert!(gone.stderr.contains("no service answers on "), "{}", gone.stderr);
     assert!(gone.stderr.contains("from the configuration alone"), "{}", gone.stderr);
 }
 
@@ -202,7 +212,7 @@ async fn health_asks_the_service_itself() {
     service.code().await;
     let gone = ended(terima().args(["health", "--config"]).arg(file.path())).await;
     assert_eq!(gone.code, Some(1));
-    assert!(gone.stderr.contains("no service answers on unix:"), "{}", gone.stderr);
+    assert!(gone.stderr.contains("no service answers on "), "{}", gone.stderr);
 }
 
 #[tokio::test]
@@ -212,7 +222,7 @@ async fn over_tcp_the_token_is_found_by_the_configuration() {
     drop(held);
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
-    let text = format!("[admin]\naddress = \"{port}\"\ntoken_file = \"{}\"\n{ECHO}", token.display());
+    let text = format!("[admin]\naddress = \"{port}\"\ntoken_file = '{}'\n{ECHO}", token.display());
     let (service, _) = Service::start(&text, &[]).await;
     let file = File::new(&text);
     let status = || async { ended(terima().args(["status", "--config"]).arg(file.path())).await };
@@ -258,9 +268,9 @@ async fn without_an_interface_the_remedy_is_told() {
             refused.stderr
         );
     }
-    let missing = ended(terima().args(["status", "--config", "/no-such.toml"])).await;
+    let missing = ended(terima().args(["status", "--config", "no-such.toml"])).await;
     assert!(
-        missing.code == Some(64) && missing.stderr.contains("there is no /no-such.toml"),
+        missing.code == Some(64) && missing.stderr.contains("there is no no-such.toml"),
         "{}",
         missing.stderr
     );
@@ -268,6 +278,7 @@ async fn without_an_interface_the_remedy_is_told() {
     assert_eq!((reckoned.code, reckoned.stderr.as_str()), (Some(0), ""));
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn what_the_interface_cannot_be_had_for_is_69() {
     let folder = tempfile::tempdir().unwrap();

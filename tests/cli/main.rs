@@ -9,6 +9,7 @@ mod init;
 mod run;
 mod schema;
 
+mod ask;
 #[path = "../common/control.rs"]
 mod control;
 mod health;
@@ -17,8 +18,6 @@ mod serve;
 mod service;
 mod signals;
 
-#[cfg(unix)]
-mod ask;
 #[cfg(unix)]
 mod notify;
 #[cfg(unix)]

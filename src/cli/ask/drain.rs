@@ -1,10 +1,12 @@
 //! `terima drain`: stops the service, and tells how far that is.
 
+use std::future::pending;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::client::Unanswered;
 use super::{Client, counted, duration, runtime, text};
@@ -16,18 +18,28 @@ use crate::cli::output;
 pub(super) fn drain(source: &Source, json: bool, limit: Option<Duration>) -> Result<Exit, Failure> {
     let client = Client::needed(source)?;
     let mut watch = Watch { json, last: Value::Null, told: String::new() };
-    runtime()?.block_on(async {
+    let began = Notify::new();
+    let seen_to_its_end = runtime()?.block_on(async {
         let nothing = json!({});
-        let watched = client.lines("/v1/drain", &nothing, |progress| watch.tell(progress));
-        match limit {
-            None => watched.await.map_err(Failure::from),
-            Some(limit) => match timeout(limit, watched).await {
-                Ok(watched) => watched.map_err(Failure::from),
-                Err(_) => Ok(()),
-            },
+        let watched = client.lines("/v1/drain", &nothing, |progress| {
+            watch.tell(progress);
+            began.notify_one();
+        });
+        tokio::select! {
+            watched = watched => watched.map(|()| true),
+            // Not before the service has said that it drains.
+            () = passed(&began, limit) => Ok(false),
         }
     })?;
-    watch.exit(limit)
+    if seen_to_its_end { watch.outcome() } else { Ok(watch.given_up()) }
+}
+
+async fn passed(began: &Notify, limit: Option<Duration>) {
+    began.notified().await;
+    match limit {
+        Some(limit) => sleep(limit).await,
+        None => pending().await,
+    }
 }
 
 /// What was told of the drain.
@@ -52,22 +64,24 @@ impl Watch {
         self.last = progress.clone();
     }
 
-    fn exit(&self, limit: Option<Duration>) -> Result<Exit, Failure> {
-        match (text(&self.last, "state"), limit) {
-            ("drained", _) => Ok(Exit::Ended),
-            ("timed_out", _) => Ok(Exit::DrainTimedOut),
-            (_, Some(_)) if !self.last.is_null() => {
-                let left = self.last["connections"].as_u64().unwrap_or_default();
-                let _ = output::print(
-                    format!("still draining, {} left: the service goes on\n", counted(left, "connection"))
-                        .as_bytes(),
-                );
-                Ok(Exit::DrainTimedOut)
-            }
+    /// What came of it.
+    fn outcome(&self) -> Result<Exit, Failure> {
+        match text(&self.last, "state") {
+            "drained" => Ok(Exit::Ended),
+            "timed_out" => Ok(Exit::DrainTimedOut),
             _ => Err(Failure::from(Unanswered::Silent(anyhow!(
                 "the service ended without a word on how the drain went: its log has more"
             )))),
         }
+    }
+
+    /// It takes longer than it is watched.
+    fn given_up(&self) -> Exit {
+        if !self.json {
+            let left = counted(self.last["connections"].as_u64().unwrap_or_default(), "connection");
+            let _ = output::print(format!("still draining, {left} left: the service goes on\n").as_bytes());
+        }
+        Exit::DrainTimedOut
     }
 }
 
