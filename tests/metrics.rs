@@ -207,6 +207,10 @@ on_both_runtimes! {
             (Event::IsEnded("word\n"), Some("quota"), [(5.0, 0.0), (1.0, 0.0)]),
             (Event::IsEnded("panic\n"), Some("handler_panic"), [(6.0, 0.0), (1.0, 0.0)]),
         ] {
+            // Wine tells many a reader of a reset as of an end.
+            if cfg!(wine) && ended == Some("client_reset") {
+                continue;
+            }
             moves(LINES, event, &expected(ended, traffic)).await;
         }
     }
