@@ -19,7 +19,7 @@ handler = "echo"
 "#;
 
 /// Nothing that is waited for may take longer; a test that gets here has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(if cfg!(wine) { 120 } else { 20 });
 
 /// A `server.toml` of a test's own.
 pub(crate) struct File {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 use tokio::time::{interval, timeout};
 use windows_registry::LOCAL_MACHINE;
 use windows_service::service::{ServiceAccess, ServiceStatus};
@@ -19,6 +20,10 @@ use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use crate::command::{ECHO, Ended, PATIENCE, ended, ended_with, terima};
 use crate::log::until;
 use crate::signals::{patient_echo, stuck_client};
+
+/// Held by each of these tests. Wine's service manager has one pipe for whichever program says that it is a service: while one
+/// starts, another would take it.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// An installed service, which is uninstalled with the test.
 struct Installed {
@@ -94,6 +99,7 @@ impl Drop for Installed {
 #[tokio::test]
 #[cfg_attr(not(wine), ignore = "only administrators may install a service")]
 async fn it_is_installed_serves_drains_and_is_uninstalled() {
+    let _alone = ALONE.lock().await;
     let installed = Installed::new("life", ECHO).await;
     assert!(installed.is_known_to_the_event_log());
     let again = ended(installed.command("install").arg("--config").arg(installed.configuration())).await;
@@ -132,6 +138,7 @@ async fn it_is_installed_serves_drains_and_is_uninstalled() {
 #[tokio::test]
 #[cfg_attr(not(wine), ignore = "only administrators may install a service")]
 async fn a_long_drain_tells_of_progress() {
+    let _alone = ALONE.lock().await;
     let installed = Installed::new("progress", &patient_echo("off")).await;
     let client = stuck_client(installed.start().await).await;
     let stops = installed.service("stop");
@@ -160,6 +167,7 @@ async fn a_long_drain_tells_of_progress() {
 #[tokio::test]
 #[cfg_attr(not(wine), ignore = "only administrators may install a service")]
 async fn connections_that_were_aborted_are_75() {
+    let _alone = ALONE.lock().await;
     let installed = Installed::new("abort", &patient_echo("200ms")).await;
     let _client = stuck_client(installed.start().await).await;
     let stop = installed.service("stop").await;
@@ -172,6 +180,7 @@ async fn connections_that_were_aborted_are_75() {
 #[tokio::test]
 #[cfg_attr(not(wine), ignore = "only administrators may install a service")]
 async fn a_start_that_fails_is_told() {
+    let _alone = ALONE.lock().await;
     let installed = Installed::new("failure", ECHO).await;
     fs::write(installed.configuration(), ECHO.replace("codec", "cdoec")).unwrap();
     let start = installed.service("start").await;
@@ -182,6 +191,7 @@ async fn a_start_that_fails_is_told() {
 #[tokio::test]
 #[cfg_attr(not(wine), ignore = "only administrators may install a service")]
 async fn what_is_not_of_terima_is_left_alone() {
+    let _alone = ALONE.lock().await;
     for action in ["start", "stop", "uninstall"] {
         let ended = ended_with(["service", action, "--name", "Spooler"]).await;
         assert_eq!(ended.code, Some(1));
@@ -191,6 +201,7 @@ async fn what_is_not_of_terima_is_left_alone() {
 
 #[tokio::test]
 async fn a_wrong_configuration_is_not_installed() {
+    let _alone = ALONE.lock().await;
     let file = crate::File::new(&ECHO.replace("codec", "cdoec"));
     let arguments = ["service", "install", "--name", "terima-test-wrong", "--config"];
     let ended = ended(terima().args(arguments).arg(file.path())).await;
@@ -199,6 +210,7 @@ async fn a_wrong_configuration_is_not_installed() {
 
 #[tokio::test]
 async fn a_name_must_be_one() {
+    let _alone = ALONE.lock().await;
     for name in ["", " ", "a/b", "a\\b", "a\tb", &"x".repeat(257)] {
         let ended = ended_with(["service", "status", "--name", name]).await;
         assert_eq!(ended.code, Some(64), "{name:?}: {}", ended.stderr);
@@ -207,6 +219,7 @@ async fn a_name_must_be_one() {
 
 #[tokio::test]
 async fn only_the_service_manager_can_run_it() {
+    let _alone = ALONE.lock().await;
     let ended = ended_with(["service", "run"]).await;
     assert_eq!(ended.code, Some(64));
     assert!(ended.stderr.contains("help: start the service with `terima service start`"), "{}", ended.stderr);
