@@ -24,6 +24,15 @@ pub(super) struct Policy {
     hosts: Vec<String>,
 }
 
+/// Who makes a request that is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// It may ask and tell everything.
+    Trusted,
+    /// It asks for what is open, and may be anybody.
+    Anybody,
+}
+
 /// Why a request is refused.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -47,7 +56,7 @@ impl Policy {
     /// # Errors
     ///
     /// Why it is refused.
-    pub(super) fn check(&self, request: &Parts) -> Result<(), Refusal> {
+    pub(super) fn check(&self, request: &Parts) -> Result<Caller, Refusal> {
         let host = self.host(request)?;
         check_origin(&request.headers, host)?;
         self.check_token(request)
@@ -87,18 +96,17 @@ impl Policy {
         ip.parse::<IpAddr>().is_ok() || is("localhost") || self.hosts.iter().any(|host| is(host))
     }
 
-    fn check_token(&self, request: &Parts) -> Result<(), Refusal> {
-        let Some(token) = self.token.as_ref().filter(|_| self.is_asked_for(request.uri.path())) else {
-            return Ok(());
-        };
-        if !request.headers.contains_key(header::AUTHORIZATION) {
-            return Err(Refusal::unauthorized("no token", "this needs a token"));
-        }
+    fn check_token(&self, request: &Parts) -> Result<Caller, Refusal> {
+        let Some(token) = &self.token else { return Ok(Caller::Trusted) };
         let presented =
             only(&request.headers, &header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
         match presented {
-            Some(presented) if token.is(presented) => Ok(()),
-            _ => Err(Refusal::unauthorized("wrong token", "this is not the token")),
+            Some(presented) if token.is(presented) => Ok(Caller::Trusted),
+            _ if !self.is_asked_for(request.uri.path()) => Ok(Caller::Anybody),
+            _ if request.headers.contains_key(header::AUTHORIZATION) => {
+                Err(Refusal::unauthorized("wrong token", "this is not the token"))
+            }
+            _ => Err(Refusal::unauthorized("no token", "this needs a token")),
         }
     }
 }
@@ -280,6 +288,25 @@ mod tests {
             ("/no-such", Some("no token")),
         ] {
             assert_eq!(said(&policy, "GET", target, &[("host", "localhost")]), refused, "{target}");
+        }
+    }
+
+    #[test]
+    fn who_has_the_token_is_told_from_anybody() {
+        let caller = |policy: &Policy, target: &str, token: &str| {
+            let request = Request::builder().uri(target).header("host", "localhost");
+            let request = request.header("authorization", format!("Bearer {token}"));
+            policy.check(&request.body(()).unwrap().into_parts().0).ok()
+        };
+        let (tcp, unix) = (policy(true, &[Open::Health]), policy(false, &[]));
+        for (policy, target, token, expected) in [
+            (&tcp, "/live", SECRET, Some(Caller::Trusted)),
+            (&tcp, "/live", "wrong", Some(Caller::Anybody)),
+            (&tcp, "/v1/status", SECRET, Some(Caller::Trusted)),
+            (&tcp, "/v1/status", "wrong", None),
+            (&unix, "/live", "wrong", Some(Caller::Trusted)),
+        ] {
+            assert_eq!(caller(policy, target, token), expected, "{target} {token}");
         }
     }
 

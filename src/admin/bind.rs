@@ -121,6 +121,14 @@ pub(super) enum Door {
 }
 
 impl Door {
+    /// Whether a client waits to be accepted.
+    pub(super) fn is_waited_at(&self) -> bool {
+        match self {
+            Self::Tcp(socket) => socket.is_waited_at(),
+            Self::Unix(socket) => socket.is_waited_at(),
+        }
+    }
+
     /// Accepts one client. Cancel safe.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::auth::Caller;
+
 /// Who is connected to the admin interface.
 #[derive(Debug)]
 pub(super) struct Guests {
@@ -35,6 +37,8 @@ struct Inner {
 struct State {
     /// When its last request was whole; before the first, when it came.
     heard: Mutex<Instant>,
+    /// It has shown that it may ask everything.
+    trusted: AtomicBool,
     /// A request of it is being answered.
     busy: AtomicBool,
     /// It has to make room for another.
@@ -50,17 +54,18 @@ impl Guests {
         Arc::new(Self { most, inside: Mutex::default() })
     }
 
-    /// Lets a client in. Where there is no room, the one that has been silent longest is sent away for it; who is just being
-    /// answered is not. `None` where all are.
+    /// Lets a client in. Where there is no room, the one that has been silent longest is sent away for it: of those that nobody
+    /// knows, unless the others have more than half of the places. Who is just being answered is not; `None` where all are.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Guest> {
         let mut inside = self.lock();
-        if inside.guests.len() >= self.most && !inside.send_one_away() {
+        if inside.guests.len() >= self.most && !inside.send_one_away(self.most) {
             return None;
         }
         inside.last_id += 1;
         let id = inside.last_id;
         let state = Arc::new(State {
             heard: Mutex::new(Instant::now()),
+            trusted: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             leave: CancellationToken::new(),
         });
@@ -70,7 +75,7 @@ impl Guests {
 
     /// Sends one away, for its descriptor. `false` if there is none that can be.
     pub(super) fn make_room(&self) -> bool {
-        self.lock().send_one_away()
+        self.lock().send_one_away(self.most)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -79,9 +84,15 @@ impl Guests {
 }
 
 impl Inside {
-    fn send_one_away(&mut self) -> bool {
+    /// `most` is how many there may be.
+    fn send_one_away(&mut self, most: usize) -> bool {
+        // Half of the places are for those who have shown who they are: a crowd that has no token does not drive them out. The
+        // other half is for newcomers, who have not had the time to.
+        let trusted = self.guests.values().filter(|state| state.is_trusted()).count();
+        let crowded = trusted > most / 2;
         let idle = self.guests.iter().filter(|(_, state)| !state.busy.load(Ordering::Relaxed));
-        let Some(id) = idle.min_by_key(|(_, state)| state.heard()).map(|(id, _)| *id) else { return false };
+        let rank = |state: &State| (state.is_trusted() != crowded, state.heard());
+        let Some(id) = idle.min_by_key(|(_, state)| rank(state)).map(|(id, _)| *id) else { return false };
         if let Some(state) = self.guests.remove(&id) {
             state.leave.cancel();
         }
@@ -90,6 +101,10 @@ impl Inside {
 }
 
 impl State {
+    fn is_trusted(&self) -> bool {
+        self.trusted.load(Ordering::Relaxed)
+    }
+
     fn heard(&self) -> Instant {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,8 +112,11 @@ impl State {
 
 impl Guest {
     /// Its request is whole and is answered until what is returned is dropped.
-    pub(super) fn busy(&self) -> Busy {
+    pub(super) fn busy(&self, caller: Caller) -> Busy {
         let state = &self.0.state;
+        if caller == Caller::Trusted {
+            state.trusted.store(true, Ordering::Relaxed);
+        }
         state.busy.store(true, Ordering::Relaxed);
         *state.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         Busy(Arc::clone(state))
@@ -141,7 +159,7 @@ mod tests {
         advance(Duration::from_secs(1)).await;
         let second = guests.enter().unwrap();
         advance(Duration::from_secs(1)).await;
-        drop(first.busy());
+        drop(first.busy(Caller::Anybody));
         let third = guests.enter().unwrap();
         assert_eq!([&first, &second, &third].map(is_sent_away), [false, true, false]);
         second.sent_away().await;
@@ -155,12 +173,36 @@ mod tests {
     async fn who_is_being_answered_stays() {
         let guests = Guests::new(2);
         let (first, second) = (guests.enter().unwrap(), guests.enter().unwrap());
-        let (answering, also) = (first.busy(), second.busy());
+        let (answering, also) = (first.busy(Caller::Trusted), second.busy(Caller::Anybody));
         assert!(guests.enter().is_none());
         assert!(!guests.make_room());
         drop(answering);
         let _third = guests.enter().unwrap();
         assert_eq!([is_sent_away(&first), is_sent_away(&second)], [true, false]);
         drop(also);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_drives_out_nobody_who_is_known_and_the_known_no_newcomer() {
+        let guests = Guests::new(4);
+        let come = || guests.enter().unwrap();
+        let known = [come(), come()];
+        for guest in &known {
+            advance(Duration::from_secs(1)).await;
+            drop(guest.busy(Caller::Trusted));
+        }
+        let mut crowd = Vec::new();
+        for _ in 0..10 {
+            advance(Duration::from_secs(1)).await;
+            crowd.push(come());
+        }
+        assert!(!known.iter().any(is_sent_away));
+        assert_eq!(crowd.iter().filter(|guest| is_sent_away(guest)).count(), 8);
+        // A third that is known is one too many: the first of them goes, and the newcomers stay.
+        let newcomers = crowd.split_off(8);
+        drop(newcomers[0].busy(Caller::Trusted));
+        let _last = come();
+        assert_eq!(known.each_ref().map(is_sent_away), [true, false]);
+        assert!(!newcomers.iter().any(is_sent_away));
     }
 }

@@ -152,12 +152,15 @@ impl Entrance {
             };
             match platform::accept_error(&error) {
                 Blame::Connection => {}
-                Blame::Ours if platform::out_of_descriptors(&error) && self.reserve.give() => {}
-                Blame::Ours => {
-                    // Whoever has been silent for long has one.
-                    self.guests.make_room();
-                    sleep(PAUSE).await;
+                Blame::Ours if platform::out_of_descriptors(&error) && self.door.is_waited_at() => {
+                    // If none is set aside any more, whoever has been silent for long has one.
+                    if !self.reserve.give() {
+                        self.guests.make_room();
+                        sleep(PAUSE).await;
+                    }
                 }
+                // The system looks for a descriptor first, and only then whether anybody waits.
+                Blame::Ours => sleep(PAUSE).await,
                 Blame::Listener => {
                     error!(%error, "the socket of the admin interface is dead: it answers nobody any more");
                     pending::<()>().await;
@@ -215,9 +218,9 @@ async fn attend(
 ) -> Response {
     let (head, body) = request.into_parts();
     let challenge = match desk.policy.check(&head) {
-        Ok(()) => match read(body, desk.limit).await {
+        Ok(caller) => match read(body, desk.limit).await {
             Ok(body) => {
-                let _busy = visitor.guest.busy();
+                let _busy = visitor.guest.busy(caller);
                 return dressed(next.run(Request::from_parts(head, body)).await);
             }
             Err(problem) => return dressed(problem.into_response()),

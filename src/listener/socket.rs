@@ -46,6 +46,12 @@ impl TcpSocket {
         Ok(Self { listener: Arc::new(TcpListener::from_std(socket.into())?), bound, options })
     }
 
+    /// Whether somebody waits to be accepted.
+    #[cfg(feature = "admin")]
+    pub(crate) fn is_waited_at(&self) -> bool {
+        platform::is_waited_at(&*self.listener)
+    }
+
     /// Lets somebody else look at what waits to be accepted.
     pub(crate) fn queue(&self) -> Queue {
         Queue(Arc::downgrade(&self.listener))
@@ -110,6 +116,12 @@ impl UnixSocket {
     /// Hands a socket to the runtime that this is called on.
     pub(crate) fn new(socket: socket2::Socket, file: Option<SocketFile>) -> io::Result<Self> {
         Ok(Self { listener: platform::unix_listener(socket)?, _file: file })
+    }
+
+    /// Whether somebody waits to be accepted.
+    #[cfg(feature = "admin")]
+    pub(crate) fn is_waited_at(&self) -> bool {
+        platform::is_waited_at(&self.listener)
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) use system::{
     has_standard_error, is_at, notify, raise_descriptor_limit, terminal_knows_colour, watchdog,
 };
 #[cfg(feature = "admin")]
-pub(crate) use system::{create_private, is_public};
+pub(crate) use system::{create_private, is_public, is_waited_at};
 #[cfg(all(windows, feature = "cli"))]
 pub(crate) use system::{event_log, service, service_manager};
 

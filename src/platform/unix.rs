@@ -16,12 +16,16 @@ use std::fs::File;
 #[cfg(feature = "cli")]
 use std::fs::{self, Metadata};
 use std::io;
+#[cfg(feature = "admin")]
+use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 #[cfg(feature = "cli")]
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 #[cfg(feature = "cli")]
 use std::path::Path;
 
+#[cfg(feature = "admin")]
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 pub(crate) use tokio::net::UnixListener;
@@ -144,6 +148,14 @@ pub(crate) fn unix_listener(socket: socket2::Socket) -> io::Result<UnixListener>
 #[cfg(feature = "cli")]
 pub(crate) async fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(path).await
+}
+
+/// Whether somebody waits to be accepted at a listening socket.
+#[cfg(feature = "admin")]
+pub(crate) fn is_waited_at(socket: &impl AsFd) -> bool {
+    let mut asked = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    // Where that can't be told, accepting will.
+    poll(&mut asked, PollTimeout::ZERO).map_or(true, |ready| ready > 0)
 }
 
 /// Who is at the other end of a Unix socket.

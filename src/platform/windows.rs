@@ -173,6 +173,12 @@ pub(crate) fn accept_queue_overflows() -> Option<u64> {
     None
 }
 
+/// Always `true`: accepting tells, and there are handles as long as there is memory.
+#[cfg(feature = "admin")]
+pub(crate) fn is_waited_at<S>(_socket: &S) -> bool {
+    true
+}
+
 // === the command ===
 
 /// Whether somebody may read what is written to standard error: a service has none.

@@ -76,3 +76,28 @@ async fn one_client_may_ask_again_and_again() {
         assert_eq!(Reply::read(&mut stream).await.unwrap().status, 200);
     }
 }
+
+#[tokio::test]
+async fn a_crowd_without_the_token_drives_out_nobody_who_has_it() {
+    let setup =
+        start(Server::builder(), "connections = 4\ntimeout = \"1h\"", &listener("mob", "echo", "")).await;
+    let admin = &setup.admin;
+    let mut known = admin.connect().await;
+    let question = format!(
+        "GET /v1/status HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n",
+        admin.token
+    );
+    let mut asked = async || {
+        known.write_all(question.as_bytes()).await.unwrap();
+        Reply::read(&mut known).await.expect("it was sent away").status
+    };
+    assert_eq!(asked().await, 200);
+    let mut crowd = Vec::new();
+    for _ in 0..12 {
+        let mut stream = admin.connect().await;
+        stream.write_all(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        assert_eq!(Reply::read(&mut stream).await.unwrap().status, 200);
+        crowd.push(stream);
+    }
+    assert_eq!(asked().await, 200);
+}

@@ -71,3 +71,28 @@ async fn at_its_limit() {
     drop(clients);
     assert_eq!(service.stop().await.0, Some(0));
 }
+
+#[tokio::test]
+async fn nobody_is_sent_away_for_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut service, clients, path) = full("\"unlimited\"", &folder).await;
+    service.logged("accepting pauses").await;
+    let mut guests = Vec::new();
+    for _ in 0..8 {
+        guests.push(ask(&path, "/live").await.0);
+    }
+    // The last one asks until some time has gone by, in which nobody comes.
+    let mut again = async |guest: usize, target: &str| {
+        let head = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        guests[guest].write_all(head.as_bytes()).await.unwrap();
+        Reply::read(&mut guests[guest]).await.expect("it was sent away")
+    };
+    let mut uptime = async || again(7, "/v1/status").await.json()["uptime_seconds"].as_f64().unwrap();
+    let began = uptime().await;
+    while uptime().await < began + 1.0 {}
+    for guest in 0..8 {
+        assert_eq!(again(guest, "/live").await.status, 200);
+    }
+    drop(clients);
+    assert_eq!(service.stop().await.0, Some(0));
+}
