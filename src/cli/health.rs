@@ -12,7 +12,7 @@ use crate::config::Endpoint;
 use crate::platform;
 use crate::{Builder, Timeout};
 
-use super::ask::{Client, Unanswered, runtime};
+use super::ask::{Client, Unanswered, loopback, runtime};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::load::{Source, load};
@@ -113,16 +113,6 @@ fn name(host: &str, port: u16, limit: Option<Duration>) -> io::Result<()> {
         }
     }
     answer
-}
-
-/// Where a wildcard can be reached.
-fn loopback(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        _ => return address,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 /// Connects, ends this side and waits for the first byte or the end. Either comes from the handler's task: the system alone

@@ -268,9 +268,7 @@ async fn end(
     let handle = find(&context, id)?;
     handle.end();
     done(&visitor, "end connection", &id.to_string());
-    // At once, unless its worker is blocked.
-    let ended = timeout(PATIENCE, handle.ended()).await.ok();
-    Ok(Answer(Ending { id, ended: ended.map(|reason| reason.as_str()) }))
+    Ok(ending(id, &handle).await)
 }
 
 async fn drain(
@@ -282,8 +280,13 @@ async fn drain(
     let handle = find(&context, id)?;
     handle.drain();
     done(&visitor, "drain connection", &id.to_string());
+    Ok(ending(id, &handle).await)
+}
+
+/// How a connection that was told to end has ended; one that is cut off does at once, unless its worker is blocked.
+async fn ending(id: u64, handle: &ConnectionHandle) -> Answer<Ending> {
     let ended = timeout(PATIENCE, handle.ended()).await.ok();
-    Ok(Answer(Ending { id, ended: ended.map(|reason| reason.as_str()) }))
+    Answer(Ending { id, ended: ended.map(|reason| reason.as_str()) })
 }
 
 fn find(context: &Context, id: u64) -> Result<ConnectionHandle, Problem> {

@@ -299,7 +299,7 @@ fn silent(error: impl Error + Send + Sync + 'static) -> Unanswered {
 }
 
 /// Where a wildcard can be reached.
-fn loopback(address: SocketAddr) -> SocketAddr {
+pub(in crate::cli) fn loopback(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

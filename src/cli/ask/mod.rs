@@ -15,7 +15,7 @@ use tokio::runtime::{Builder as Threads, Runtime};
 
 use anyhow::Context;
 
-pub(super) use self::client::{Client, Unanswered};
+pub(super) use self::client::{Client, Unanswered, loopback};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::load::Source;
