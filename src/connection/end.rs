@@ -39,10 +39,18 @@ pub enum EndReason {
     HalfCloseTimeout,
     /// `timeouts.lifetime` was over.
     Lifetime,
-    /// A layer before the first frame was not done within `timeouts.establish`.
-    EstablishTimeout,
-    /// A layer before the first frame failed.
-    EstablishFailed,
+    /// A trusted peer sent no PROXY header, or one that is wrong.
+    EstablishProxy,
+    /// The PROXY header was not complete within `timeouts.establish`.
+    EstablishProxyTimeout,
+    /// The TLS handshake failed.
+    EstablishTls,
+    /// The TLS handshake was not done within `timeouts.establish`.
+    EstablishTlsTimeout,
+    /// The client asked for no WebSocket, or wrongly.
+    EstablishWebsocket,
+    /// The WebSocket upgrade was not done within `timeouts.establish`.
+    EstablishWebsocketTimeout,
     /// The server is stopping; what was owed was delivered.
     Drained,
     /// The server is stopping; the connection was cut at the end of `server.drain_timeout`.
@@ -54,7 +62,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason, in the order in which they are declared.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::ClientClosed,
         Self::ClientReset,
         Self::ClientTruncated,
@@ -69,8 +77,12 @@ impl EndReason {
         Self::SlowConsumer,
         Self::HalfCloseTimeout,
         Self::Lifetime,
-        Self::EstablishTimeout,
-        Self::EstablishFailed,
+        Self::EstablishProxy,
+        Self::EstablishProxyTimeout,
+        Self::EstablishTls,
+        Self::EstablishTlsTimeout,
+        Self::EstablishWebsocket,
+        Self::EstablishWebsocketTimeout,
         Self::Drained,
         Self::DrainAborted,
         Self::EndedByAdmin,
@@ -93,8 +105,12 @@ impl EndReason {
             Self::SlowConsumer => "slow_consumer",
             Self::HalfCloseTimeout => "half_close_timeout",
             Self::Lifetime => "lifetime",
-            Self::EstablishTimeout => "establish_timeout",
-            Self::EstablishFailed => "establish_failed",
+            Self::EstablishProxy => "establish_proxy",
+            Self::EstablishProxyTimeout => "establish_proxy_timeout",
+            Self::EstablishTls => "establish_tls",
+            Self::EstablishTlsTimeout => "establish_tls_timeout",
+            Self::EstablishWebsocket => "establish_websocket",
+            Self::EstablishWebsocketTimeout => "establish_websocket_timeout",
             Self::Drained => "drained",
             Self::DrainAborted => "drain_aborted",
             Self::EndedByAdmin => "ended_by_admin",

@@ -1,10 +1,11 @@
 //! What is known of a connection when its handler starts.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::settings::Settings;
-use crate::listener::{Client, Local, Peer};
+use crate::establish::Facts;
+use crate::listener::{Client, Compact, Local, Peer};
 
 /// What is known of a connection when its handler starts. It does not change.
 #[derive(Clone)]
@@ -12,13 +13,21 @@ pub struct Info {
     id: u64,
     /// As of accept; a reload does not change them.
     settings: Arc<Settings>,
-    peer: Peer,
-    local: Local,
+    peer: Compact,
+    local: Compact,
+    /// Set once, before the handler starts; a plain connection has none.
+    facts: OnceLock<Arc<Facts>>,
 }
 
 impl Info {
     pub(crate) fn new(id: u64, settings: Arc<Settings>, peer: Peer, local: Local) -> Self {
-        Self { id, settings, peer, local }
+        Self { id, settings, peer: peer.0.into(), local: local.0.into(), facts: OnceLock::new() }
+    }
+
+    /// Notes what the layers have found out.
+    pub(super) fn establish(&self, facts: Facts) {
+        // They are taken off once.
+        let _ = self.facts.set(Arc::new(facts));
     }
 
     pub(crate) fn settings(&self) -> &Arc<Settings> {
@@ -37,17 +46,17 @@ impl Info {
 
     /// The address at the other end of the socket.
     pub fn peer(&self) -> Peer {
-        self.peer
+        Peer(self.peer.into())
     }
 
     /// The address that the service believes it talks to.
     pub fn client(&self) -> Client {
-        Client(self.peer.0)
+        self.facts.get().and_then(|facts| facts.client).unwrap_or(Client(self.peer.into()))
     }
 
     /// The address of this end.
     pub fn local(&self) -> Local {
-        self.local
+        Local(self.local.into())
     }
 }
 
@@ -56,8 +65,8 @@ impl fmt::Debug for Info {
         f.debug_struct("Info")
             .field("id", &self.id)
             .field("listener", &self.listener())
-            .field("peer", &self.peer)
-            .field("local", &self.local)
+            .field("peer", &self.peer())
+            .field("local", &self.local())
             .finish()
     }
 }

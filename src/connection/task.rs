@@ -15,7 +15,7 @@ use super::deadlines::{Deadlines, Due};
 use super::end::{EndReason, Ended};
 use super::registry::Admitted;
 use super::shared::{Core, Shared, Written};
-use crate::establish::{EstablishError, establish};
+use crate::establish::{Cause, EstablishError, Facts, Layered, establish};
 use crate::handler::{Handler, HandlerError, Service};
 use crate::telemetry::access;
 use crate::telemetry::metrics::ListenerMetrics;
@@ -83,9 +83,13 @@ async fn take_layers_off(shared: &Shared) -> Option<Box<Outcome>> {
     }
     Box::pin(async {
         let stream = shared.lock().stream.take()?;
+        let (peer, local) = (shared.info.peer(), shared.info.local());
+        let layered = Layered { stream, peer, local, facts: Facts::default() };
+        let limit = settings.timeouts.establish;
         tokio::select! {
-            established = establish(stream, &settings.layers, settings.timeouts.establish) => match established {
-                Ok(stream) => {
+            established = establish(layered, &settings.layers, shared.accepted, limit) => match established {
+                Ok(Layered { stream, facts, .. }) => {
+                    shared.info.establish(facts);
                     shared.lock().stream = Some(stream);
                     None
                 }
@@ -266,10 +270,10 @@ impl Outcome {
             Self::Panicked(message) => {
                 Ended { error: Some(message.into()), ..Ended::new(EndReason::HandlerPanic) }
             }
-            Self::NotEstablished(EstablishError::Timeout(_)) => Ended::new(EndReason::EstablishTimeout),
-            Self::NotEstablished(error) => {
-                Ended { error: Some(error.into()), ..Ended::new(EndReason::EstablishFailed) }
-            }
+            Self::NotEstablished(EstablishError { step, cause }) => match cause {
+                Cause::TimedOut => Ended::new(step.timed_out()),
+                Cause::Failed(error) => Ended { error: Some(error), ..Ended::new(step.failed()) },
+            },
             Self::NotStarted => Ended::new(core.drain.unwrap_or(EndReason::Drained)),
         }
     }

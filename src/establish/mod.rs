@@ -1,55 +1,61 @@
 //! What comes before the first frame: layers that are taken off a connection's byte stream in its own task.
 //!
-//! PROXY header, TLS and WebSocket will be layers. There is none yet but those of the tests: a plain connection has none
-//! and is established at once. One deadline, `timeouts.establish`, spans them all.
+//! A listener has them in the order in which a byte meets them: PROXY header, TLS, WebSocket. There is none yet but those of
+//! the tests: a plain connection has none and is established at once. One deadline, `timeouts.establish`, spans them all.
 
+mod facts;
+mod layer;
 mod stream;
 
-use std::io;
-use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
-pub(crate) use self::stream::Stream;
-#[cfg(feature = "cli")]
-pub(crate) use self::stream::Transport;
+pub(crate) use self::facts::Facts;
+#[cfg(test)]
+pub(crate) use self::layer::TakeOff;
+pub(crate) use self::layer::{Layer, Layered, Step};
+pub(crate) use self::stream::{Stream, Transport};
+use crate::BoxError;
 
-/// One layer of a listener: takes its bytes off the stream and returns what is left.
-///
-/// The future is boxed because it is dropped before the first frame: unboxed, its size would stay in the connection's
-/// task for life.
-pub(crate) trait Layer: Send + Sync {
-    fn take_off(&self, stream: Stream) -> Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
+/// Why a connection did not reach its first frame, and at which step.
+#[derive(Debug)]
+pub(crate) struct EstablishError {
+    pub(crate) step: Step,
+    pub(crate) cause: Cause,
 }
 
-/// Why a connection did not reach its first frame.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum EstablishError {
-    #[error("not established within {0:?}")]
-    Timeout(Duration),
-    #[error(transparent)]
-    Failed(#[from] io::Error),
+/// What ended a step.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// It was not done when `timeouts.establish` was over.
+    TimedOut,
+    Failed(BoxError),
 }
 
-/// Takes every layer off, in order, within one deadline.
+/// Takes every layer off, in order, until `limit` after `accepted`.
 ///
 /// # Errors
 ///
 /// [`EstablishError`], where a layer fails or the deadline passes. The stream is dropped then.
 pub(crate) async fn establish(
-    mut stream: Stream,
+    mut layered: Layered,
     layers: &[Box<dyn Layer>],
+    accepted: Instant,
     limit: Option<Duration>,
-) -> Result<Stream, EstablishError> {
-    let take_off = async {
-        for layer in layers {
-            stream = layer.take_off(stream).await?;
-        }
-        Ok(stream)
-    };
-    match limit {
-        None => take_off.await,
-        Some(limit) => timeout(limit, take_off).await.unwrap_or(Err(EstablishError::Timeout(limit))),
+) -> Result<Layered, EstablishError> {
+    let deadline = limit.and_then(|limit| accepted.checked_add(limit));
+    for layer in layers {
+        let step = layer.step();
+        let take_off = layer.take_off(layered);
+        let taken_off = match deadline {
+            None => take_off.await,
+            Some(deadline) => match timeout_at(deadline, take_off).await {
+                Ok(taken_off) => taken_off,
+                Err(_) => return Err(EstablishError { step, cause: Cause::TimedOut }),
+            },
+        };
+        layered = taken_off.map_err(|error| EstablishError { step, cause: Cause::Failed(error) })?;
     }
+    Ok(layered)
 }

@@ -9,11 +9,20 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::platform;
+use crate::platform::{self, UnixStream};
 
-/// Any byte stream that carries a connection.
-pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+/// Any byte stream that carries a connection, and is not plain TCP.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The stream that this one is a layer of.
+    fn beneath(&self) -> Option<&Stream> {
+        None
+    }
+}
+
+impl Transport for UnixStream {}
+
+#[cfg(test)]
+impl Transport for tokio::io::DuplexStream {}
 
 /// A connection's byte stream. One concrete type, so that nothing above it is generic over transports; plain TCP, the
 /// common case, is not boxed and not dispatched dynamically.
@@ -27,9 +36,14 @@ pub(crate) enum Stream {
 impl Stream {
     /// Makes the drop of the stream reset the connection instead of closing it. Only TCP knows a reset.
     pub(crate) fn reset_on_drop(&self) {
-        if let Self::Tcp(stream) = self {
+        match self {
             // It can only fail on a socket that is dead already.
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            Self::Tcp(stream) => drop(SockRef::from(stream).set_linger(Some(Duration::ZERO))),
+            Self::Boxed(stream) => {
+                if let Some(beneath) = stream.beneath() {
+                    beneath.reset_on_drop();
+                }
+            }
         }
     }
 
@@ -39,7 +53,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => platform::is_acknowledged(stream),
             // What was written to a Unix socket is in the client's queue, and stays there.
-            Self::Boxed(_) => Some(true),
+            Self::Boxed(stream) => stream.beneath().map_or(Some(true), Self::is_acknowledged),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod accept;
 mod address;
 mod bind;
+mod compact;
 mod heartbeat;
 #[cfg(feature = "testing")]
 mod script;
@@ -16,6 +17,7 @@ mod tests;
 pub(crate) use self::accept::Listener;
 pub use self::address::{Address, Client, Credentials, ListenAddress, Local, Peer};
 pub(crate) use self::bind::Listening;
+pub(crate) use self::compact::Compact;
 pub(crate) use self::heartbeat::Heartbeat;
 #[cfg(feature = "testing")]
 pub(crate) use self::script::Script;

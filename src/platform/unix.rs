@@ -28,8 +28,7 @@ use std::path::Path;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
-pub(crate) use tokio::net::UnixListener;
-use tokio::net::UnixStream;
+pub(crate) use tokio::net::{UnixListener, UnixStream};
 
 use super::Blame;
 #[cfg(feature = "cli")]

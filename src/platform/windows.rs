@@ -42,7 +42,7 @@ pub(crate) use self::service::{has_manager, notify};
 #[cfg(feature = "cli")]
 pub(crate) use self::unix_sockets::connect;
 pub(crate) use self::unix_sockets::{
-    SocketAccess, SocketFile, UnixListener, credentials, group_id, unix_listener, user_id,
+    SocketAccess, SocketFile, UnixListener, UnixStream, credentials, group_id, unix_listener, user_id,
 };
 use super::{AcceptQueue, Blame};
 

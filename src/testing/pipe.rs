@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
+use crate::establish::Transport;
+
 /// What a pipe holds each way; beyond it, a writer waits for the reader.
 pub(super) const CAPACITY: usize = 64 * 1024;
 
@@ -35,6 +37,8 @@ impl Pipe {
         if self.reset.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
+
+impl Transport for Pipe {}
 
 impl AsyncRead for Pipe {
     fn poll_read(

@@ -22,7 +22,7 @@ use crate::cli::failure::Failure;
 use crate::cli::load::{Configuration, Source, missing, overrides};
 use crate::config::meant::AdminConfig;
 use crate::config::{self, Endpoint};
-use crate::establish::Transport;
+use crate::establish::Stream;
 use crate::platform;
 
 /// So long may the service take to answer.
@@ -243,10 +243,10 @@ impl Client {
 }
 
 impl Door {
-    async fn connect(&self) -> io::Result<Box<dyn Transport>> {
+    async fn connect(&self) -> io::Result<Stream> {
         Ok(match self {
-            Self::Tcp(address) => Box::new(TcpStream::connect(address).await?),
-            Self::Unix(path) => Box::new(platform::connect(path).await?),
+            Self::Tcp(address) => Stream::Tcp(TcpStream::connect(address).await?),
+            Self::Unix(path) => Stream::Boxed(Box::new(platform::connect(path).await?)),
         })
     }
 

@@ -1,7 +1,6 @@
 //! What comes before the first frame, within its deadline.
 
 use std::io;
-use std::pin::Pin;
 
 use super::*;
 
@@ -9,11 +8,15 @@ use super::*;
 pub(super) struct Slow(pub(super) Duration, pub(super) Option<io::ErrorKind>);
 
 impl Layer for Slow {
-    fn take_off(&self, stream: ByteStream) -> Pin<Box<dyn Future<Output = io::Result<ByteStream>> + Send>> {
+    fn step(&self) -> Step {
+        Step::Tls
+    }
+
+    fn take_off(&self, layered: Layered) -> TakeOff<'_> {
         let Self(duration, error) = *self;
         Box::pin(async move {
             tokio::time::sleep(duration).await;
-            error.map_or(Ok(stream), |error| Err(error.into()))
+            error.map_or(Ok(layered), |error| Err(io::Error::from(error).into()))
         })
     }
 }
@@ -29,7 +32,7 @@ fn setup(layers: &[(u64, Option<io::ErrorKind>)], limit: Option<Duration>) -> Se
 #[tokio::test(start_paused = true)]
 async fn one_deadline_spans_all_layers() {
     let (mut client, served) = setup(&[(4, None), (4, None), (4, None)], Some(secs(10))).serve(lines(), echo);
-    served.over().await.was("establish_timeout", secs(10));
+    served.over().await.was("establish_tls_timeout", secs(10));
     assert_eq!(read_all(&mut client).await, b"");
 }
 
@@ -56,7 +59,7 @@ async fn a_layer_that_fails() {
     let (_client, served) =
         setup(&[(1, Some(io::ErrorKind::InvalidData))], Some(secs(10))).serve(lines(), echo);
     let over = served.over().await;
-    over.was("establish_failed", secs(1));
+    over.was("establish_tls", secs(1));
     assert!(!over.line["error"].is_empty());
 }
 
@@ -92,7 +95,7 @@ async fn it_is_counted_until_the_handler_starts() {
 #[tokio::test(start_paused = true)]
 async fn one_that_never_comes_so_far_is_counted_as_ended_alone() {
     for (layers, word) in
-        [([(100, None)], "establish_timeout"), ([(1, Some(io::ErrorKind::InvalidData))], "establish_failed")]
+        [([(100, None)], "establish_tls_timeout"), ([(1, Some(io::ErrorKind::InvalidData))], "establish_tls")]
     {
         let (_client, served) = setup(&layers, Some(secs(10))).serve(lines(), echo);
         let metrics = Arc::clone(&served.shared.settings().metrics);

@@ -36,7 +36,7 @@ use crate::admission::{Admission, Decision, Gate};
 use crate::codec::{Framing, Lines};
 use crate::config::{Limits, Timeouts};
 use crate::connection::Settings;
-use crate::establish::{Layer, Stream as ByteStream};
+use crate::establish::{Layer, Layered, Step, Stream as ByteStream, TakeOff, Transport};
 use crate::handler::{Handler, HandlerError, Serve, Service};
 use crate::listener::{Address, Local, Peer};
 use crate::telemetry::Sampler;

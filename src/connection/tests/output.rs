@@ -19,6 +19,8 @@ struct Sink {
     written: Arc<std::sync::Mutex<Vec<u8>>>,
 }
 
+impl Transport for Sink {}
+
 impl AsyncRead for Sink {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Poll::Pending

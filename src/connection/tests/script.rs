@@ -9,6 +9,8 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop;
 
+use crate::establish::Transport;
+
 /// The test's end of a [`Scripted`] stream.
 #[derive(Clone)]
 pub(in super::super) struct Script(Arc<Mutex<State>>);
@@ -97,6 +99,8 @@ impl Script {
         }
     }
 }
+
+impl Transport for Scripted {}
 
 impl AsyncRead for Scripted {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(seen(), [1, 0, 0, 1]);
         metrics.admitted();
         metrics.not_established();
-        metrics.ended(EndReason::EstablishFailed, "establish_failed", SECOND);
+        metrics.ended(EndReason::EstablishTls, "establish_tls", SECOND);
         assert_eq!(seen(), [2, 0, 0, 2]);
         for reason in Refused::ALL {
             metrics.refused(reason);
@@ -393,7 +393,7 @@ mod tests {
                                 1 => {
                                     metrics.admitted();
                                     metrics.not_established();
-                                    metrics.ended(EndReason::EstablishFailed, "establish_failed", SECOND);
+                                    metrics.ended(EndReason::EstablishTls, "establish_tls", SECOND);
                                 }
                                 _ => {
                                     metrics.admitted();
