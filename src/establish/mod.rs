@@ -15,7 +15,9 @@ pub(crate) use self::facts::Facts;
 #[cfg(test)]
 pub(crate) use self::layer::TakeOff;
 pub(crate) use self::layer::{Layer, Layered, Step};
-pub(crate) use self::stream::{Stream, Transport};
+pub(crate) use self::stream::Stream;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use self::stream::Transport;
 use crate::BoxError;
 
 /// Why a connection did not reach its first frame, and at which step.

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::catalogue::Catalogue;
+use super::layers::layers;
 use super::ready::{Ready, ReadyListener};
 use crate::codec::{
     Chunks, ChunksOptions, Cobs, CobsOptions, Codec, Delimited, DelimitedOptions, Fixed, FixedOptions,
@@ -231,6 +232,7 @@ impl Builder {
         let mut listeners = Vec::with_capacity(config.listeners.len());
         for listener in &config.listeners {
             let service = self.catalogue.resolve(&listener.handler, listener.codec.as_ref(), &mut faults);
+            let layers = layers(listener, &mut faults);
             listeners.extend(service.map(|service| ReadyListener {
                 name: listener.name.clone(),
                 addresses: listener.addresses.clone(),
@@ -238,6 +240,7 @@ impl Builder {
                 limits: listener.limits.clone(),
                 timeouts: listener.timeouts.clone(),
                 service,
+                layers,
                 #[cfg(feature = "testing")]
                 probe: None,
             }));

@@ -9,6 +9,7 @@ mod builder;
 mod catalogue;
 mod drain;
 mod first_of;
+mod layers;
 mod metrics;
 #[cfg(feature = "admin")]
 mod phase;

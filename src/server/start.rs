@@ -163,7 +163,7 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             remembered: remembered.clone(),
             access: config.log.access,
             failures: Sampler::new(),
-            layers: Vec::new(),
+            layers: ready.layers,
             #[cfg(feature = "testing")]
             on_end,
         });

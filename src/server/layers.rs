@@ -1,0 +1,11 @@
+//! What is to be taken off a listener's connections before the first frame, in the order in which a byte meets it: PROXY header,
+//! then TLS, then WebSocket.
+
+use crate::config::Faults;
+use crate::config::meant::ListenerConfig;
+use crate::establish::Layer;
+
+/// Makes the layers of a listener. What is wrong with their keys, or with the files that these name, is noted.
+pub(super) fn layers(_listener: &ListenerConfig, _faults: &mut Faults) -> Vec<Box<dyn Layer>> {
+    Vec::new()
+}
