@@ -19,4 +19,5 @@ mod peers;
 mod prometheus;
 mod replaced;
 mod unit;
+mod unprivileged;
 mod xinetd;
