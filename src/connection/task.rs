@@ -271,13 +271,14 @@ impl Outcome {
             }),
             Self::Returned(Err(error)) => {
                 let (word, error) = error.into_parts();
-                Ended { reason: EndReason::HandlerError, word, error }
+                Ended { word, error, ..Ended::new(EndReason::HandlerError) }
             }
             Self::Panicked(message) => {
                 Ended { error: Some(message.into()), ..Ended::new(EndReason::HandlerPanic) }
             }
             Self::NotEstablished(EstablishError { step, cause }) => match cause {
                 Cause::TimedOut => Ended::new(step.timed_out()),
+                Cause::Left => Ended { is_probe: true, ..Ended::new(EndReason::ClientClosed) },
                 Cause::Failed(error) => Ended { error: Some(error), ..Ended::new(step.failed()) },
             },
             Self::NotStarted => Ended::new(drain.unwrap_or(EndReason::Drained)),

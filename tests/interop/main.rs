@@ -13,6 +13,7 @@ mod service;
 mod clients;
 mod codecs;
 mod examples;
+mod haproxy;
 mod logrotate;
 mod openapi;
 mod peers;
