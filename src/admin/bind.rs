@@ -156,7 +156,7 @@ fn listen(config: &AdminConfig) -> Result<Listening, AdminError> {
         }
         Endpoint::Path(path) => (unix(path, config), ListenAddress::Unix(path.clone())),
         // Refused where they are written.
-        Endpoint::Name { .. } | Endpoint::Abstract(_) => {
+        Endpoint::Name { .. } | Endpoint::Abstract(_) | Endpoint::Activated(_) => {
             (Err(io::ErrorKind::Unsupported.into()), ListenAddress::Abstract(config.address.to_string()))
         }
     };
