@@ -107,7 +107,7 @@ pub(crate) const UNIX_SOCKETS: bool = false;
 pub(crate) const ACTIVATED_SOCKETS: bool = false;
 
 /// There are none.
-pub(crate) fn activated_sockets() -> Result<Vec<(String, socket2::Socket)>, super::PassingError> {
+pub(crate) fn activated_sockets() -> Result<Vec<(String, Socket)>, super::PassingError> {
     Err(super::PassingError::None)
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn unix_address(_: &socket2::SockAddr) -> Option<crate::listener::Lis
 }
 
 /// Of a socket that was passed on, of which there are none.
-pub(crate) fn is_listening(_: &socket2::Socket) -> io::Result<bool> {
+pub(crate) fn is_listening(_: &Socket) -> io::Result<bool> {
     Ok(true)
 }
 
