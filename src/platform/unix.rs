@@ -5,6 +5,8 @@ mod account;
 mod activation;
 #[cfg(feature = "cli")]
 mod identity;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod kept_file;
 #[cfg(feature = "cli")]
 mod manager;
 #[cfg(feature = "admin")]
@@ -45,7 +47,7 @@ pub(crate) use self::identity::{Identity, IdentityError};
 pub(crate) use self::manager::{has_manager, notify, watchdog};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, open_private, secrecy};
-pub(crate) use self::process::process_figures;
+pub(crate) use self::process::{keep_figures, process_figures};
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
     LACKING_SOCKET_OPTIONS, claim_address, keepalive, set_defer_accept, set_fast_open, set_freebind,
