@@ -18,6 +18,7 @@
 //! - [`meant`]: what the program uses, and the defaults
 //! - `keys`, `shipped`: which keys a type takes, and what the shipped file says of each
 //! - `schema`: what an editor is told of all keys, as JSON Schema
+//! - [`watch`]: files beside it that are read again when they change
 //! - `inline`, `shown`: a tree as text again, and values as the file writes them, for who asks what is meant
 //! - `origins`, `report`: where each key is written, and a configuration key by key
 //! - [`options`]: `codec` and `handler`, whose options only their factories understand
@@ -58,6 +59,8 @@ pub(crate) mod shown;
 mod source;
 mod tree;
 mod value;
+#[allow(dead_code, reason = "its first user comes with the next change")]
+pub(crate) mod watch;
 mod written;
 
 #[cfg(feature = "admin")]

@@ -2,6 +2,7 @@
 
 mod accept_queue;
 mod account;
+mod file_id;
 #[cfg(feature = "cli")]
 mod identity;
 #[cfg(feature = "cli")]
@@ -37,6 +38,7 @@ use crate::listener::Credentials;
 
 pub(crate) use self::accept_queue::{accept_queue, accept_queue_overflows};
 pub(crate) use self::account::{group_id, user_id};
+pub(crate) use self::file_id::{FileId, file_id};
 #[cfg(feature = "cli")]
 pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]
