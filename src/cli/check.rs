@@ -7,9 +7,10 @@ use std::io::{self, Write};
 
 use crate::Builder;
 use crate::config::meant::{
-    AdminConfig, Config, Limits, ListenerConfig, LogConfig, ServerConfig, SocketOptions, Timeouts,
+    AccessConfig, AdminConfig, Config, Limits, ListenerConfig, LogConfig, ServerConfig, SocketOptions,
+    Timeouts,
 };
-use crate::config::shown::{Row, admin, choice, limits, log, server, socket, timeouts};
+use crate::config::shown::{Row, access, admin, choice, limits, log, server, socket, timeouts};
 use crate::telemetry;
 
 use super::exit::Exit;
@@ -58,6 +59,7 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
         codec,
         handler,
         socket: options,
+        access: who,
         limits: most,
         timeouts: deadlines,
     } = config;
@@ -69,6 +71,7 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
     row(f, "codec", &codec.as_ref().map_or_else(|| "the handler's own".to_owned(), choice))?;
     row(f, "handler", &choice(handler))?;
     table(f, socket(options), socket(&SocketOptions::default()))?;
+    table(f, access(who), access(&AccessConfig::default()))?;
     table(f, limits(most), limits(&Limits::default()))?;
     table(f, timeouts(deadlines), timeouts(&Timeouts::default()))
 }

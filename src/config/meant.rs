@@ -1,5 +1,6 @@
 //! `server.toml` as meant: typed, resolved, nothing left to default.
 
+mod access;
 mod admin;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub(crate) use self::access::AccessConfig;
 pub(crate) use self::admin::{AdminConfig, Open};
 use super::options::Choice;
 
@@ -101,6 +103,7 @@ pub(crate) struct ListenerConfig {
     pub(crate) codec: Option<Choice>,
     pub(crate) handler: Choice,
     pub(crate) socket: SocketOptions,
+    pub(crate) access: AccessConfig,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
 }

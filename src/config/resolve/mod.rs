@@ -12,9 +12,11 @@ use super::tree::{Node, Table};
 use super::value::{Size, Timeout, too_long};
 use super::written::{self, File};
 use crate::platform;
+use access::{ListFiles, access};
 use socket::socket;
 use unique::Unique;
 
+mod access;
 mod admin;
 mod socket;
 mod unique;
@@ -24,12 +26,14 @@ pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config 
     if let Some(defaults) = root.get("defaults").and_then(Node::table) {
         check_flush(&limits(&file.defaults.limits, None), defaults, faults);
         socket::check_lacking(defaults, &file.defaults.socket, "[defaults]", faults);
+        access::check_empty(defaults, faults);
     }
     let mut unique = Unique::default();
+    let mut files = ListFiles::default();
     let mut listeners = Vec::new();
     let nodes = root.get("listener").into_iter().flat_map(Node::items);
     for (written, node) in file.listener.iter().zip(nodes) {
-        listeners.extend(listener(written, &file.defaults, node, &mut unique, faults));
+        listeners.extend(listener(written, &file.defaults, (node, root), (&mut unique, &mut files), faults));
     }
     let log = log(&file.log);
     check_level(&log.level, root, faults);
@@ -110,12 +114,12 @@ fn filter_fault(_level: &str) -> Option<String> {
     None
 }
 
-/// One listener; none where it has no usable handler.
+/// One listener; none where it has no usable handler. `node` is where it is written, in the whole of `root`.
 fn listener(
     written: &written::Listener,
     defaults: &written::Defaults,
-    node: &Node,
-    unique: &mut Unique,
+    (node, root): (&Node, &Table),
+    (unique, files): (&mut Unique, &mut ListFiles),
     faults: &mut Faults,
 ) -> Option<ListenerConfig> {
     let table = node.table()?;
@@ -128,6 +132,9 @@ fn listener(
     unique.addresses(&name, &addresses, table, faults);
     socket::check_lacking(table, &written.socket, &called(&name), faults);
     socket::warn_of_useless(table, &addresses, faults);
+    access::check_empty(table, faults);
+    access::warn_of_useless(table, &addresses, faults);
+    let access = access(&written.access, &defaults.access, (table, root), files, faults);
 
     let limits = limits(&written.limits, Some(&defaults.limits));
     check_flush(&limits, table, faults);
@@ -137,7 +144,7 @@ fn listener(
     let handler = table.get("handler").and_then(|node| Choice::read(node, "handler", faults));
     let socket = socket(&written.socket, &defaults.socket);
     let timeouts = timeouts(&written.timeouts, &defaults.timeouts);
-    Some(ListenerConfig { name, addresses, codec, handler: handler?, socket, limits, timeouts })
+    Some(ListenerConfig { name, addresses, codec, handler: handler?, socket, access, limits, timeouts })
 }
 
 /// The addresses as written, but with paths that can be opened. `who` is what the listener is called.
