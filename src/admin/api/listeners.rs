@@ -11,6 +11,7 @@ use crate::admin::problem::Problem;
 use crate::admin::program::Context;
 use crate::admin::routes::{Answer, Api, Named, Shared, Told};
 use crate::admin::serve::Visitor;
+use crate::admission::Access;
 use crate::config::meant::ListenerConfig;
 use crate::server::ListenerStatus;
 
@@ -57,6 +58,8 @@ pub(super) struct Listener {
     limit: Option<usize>,
     /// What happens to the next client when a limit is reached: queue, close or reset.
     when_full: &'static str,
+    /// Who may come in, as of now.
+    access: AccessLists,
     /// Its accept loops have been running within the last seconds, and their sockets work.
     healthy: bool,
     /// The age of their oldest heartbeat, of which there is one a second.
@@ -67,6 +70,21 @@ pub(super) struct Listener {
     limits: Allowed,
     timeouts: Patience,
     counters: Counters,
+}
+
+/// The lists of who may come in, those in files as they were last read.
+#[derive(Serialize, JsonSchema)]
+struct AccessLists {
+    /// Networks that are let in; null where there is no such list.
+    allowed_networks: Option<usize>,
+    /// Networks that are not.
+    denied_networks: usize,
+    /// `access.allow_users`; null where there is no such list.
+    users: Option<Vec<String>>,
+    /// `access.allow_groups`; null where there is no such list.
+    groups: Option<Vec<String>>,
+    /// Whom it would refuse is let in, and counted.
+    dry_run: bool,
 }
 
 /// Every listener with what is configured for it.
@@ -85,12 +103,20 @@ pub(super) fn told_of_all(context: &Context) -> Vec<Listener> {
 
 fn listener(context: &Context, (status, config): (ListenerStatus, &ListenerConfig)) -> Option<Listener> {
     let figures = context.server.figures(&status.name)?;
+    let (allowed, denied) = context.server.access(&status.name).map(Access::networks).unwrap_or_default();
     Some(Listener {
         state: status.state.as_str(),
         addresses: status.addresses.iter().map(ToString::to_string).collect(),
         connections: status.connections,
         limit: config.limits.connections,
         when_full: config.limits.when_full.as_str(),
+        access: AccessLists {
+            allowed_networks: allowed,
+            denied_networks: denied,
+            users: config.access.allow_users.clone(),
+            groups: config.access.allow_groups.clone(),
+            dry_run: config.access.dry_run,
+        },
         healthy: status.healthy,
         heartbeat_age_seconds: seconds(status.heartbeat_age),
         handler: config.handler.name.clone(),

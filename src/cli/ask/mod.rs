@@ -16,6 +16,7 @@ use tokio::runtime::{Builder as Threads, Runtime};
 use anyhow::Context;
 
 pub(super) use self::client::{Client, Unanswered, loopback};
+pub(super) use self::why::WhyQuestion;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::load::Source;
@@ -36,7 +37,7 @@ pub(super) enum Question {
     Connections(Filters),
     End { id: u64, drain: bool },
     Drain { limit: Option<Duration> },
-    Why { address: String, listener: Option<String>, offline: bool },
+    Why(WhyQuestion),
 }
 
 /// Which connections.
@@ -63,9 +64,7 @@ pub(super) fn ask(asking: &Asking) -> Result<Exit, Failure> {
         Question::Connections(filters) => connections::connections(source, *json, filters),
         Question::End { id, drain } => end::end(source, *json, *id, *drain),
         Question::Drain { limit } => drain::drain(source, *json, *limit),
-        Question::Why { address, listener, offline } => {
-            why::why(source, *json, address, listener.as_deref(), *offline)
-        }
+        Question::Why(question) => why::why(source, *json, question),
     }
 }
 
