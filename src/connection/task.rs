@@ -45,7 +45,11 @@ where
 {
     async move {
         let shared = admitted.shared();
-        poll_fn(|cx| Poll::Ready(shared.outside.remember_task(cx.waker()))).await;
+        poll_fn(|cx| {
+            shared.outside.remember_task(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
         let mut deadlines = pin!(Deadlines::new(shared.accepted, &shared.settings().timeouts));
         let mut failed = take_layers_off(shared).await;
         let outcome = {

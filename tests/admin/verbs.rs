@@ -283,7 +283,7 @@ async fn listeners_tell_what_was_counted_and_what_they_allow() {
     gone.expect_end().await;
     let left = async {
         while !server.connections().is_empty() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     };
     within("its place", left).await;
