@@ -298,7 +298,7 @@ mod tests {
     impl Orders for Late {
         async fn stop(&mut self) -> Stop {
             if self.waits {
-                pending().await;
+                pending::<()>().await;
             }
             self.signals.stop().await
         }
