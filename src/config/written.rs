@@ -131,11 +131,14 @@ pub(super) struct Socket {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Access {
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub(super) allow: Option<Vec<Network>>,
     pub(super) deny: Option<Vec<Network>>,
     pub(super) allow_file: Option<FilePath>,
     pub(super) deny_file: Option<FilePath>,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub(super) allow_users: Option<Vec<Account>>,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub(super) allow_groups: Option<Vec<Account>>,
     pub(super) dry_run: Option<bool>,
 }
