@@ -255,8 +255,9 @@ fn reach(whom: Whom, facts: &Facts<'_>) -> Rule {
 
 /// `None` where that is not known.
 fn reaches(whom: Whom, address: &Endpoint, only_v6: Option<bool>) -> Option<bool> {
-    let unix = matches!(address, Endpoint::Path(_) | Endpoint::Abstract(_));
+    let unix = address.is_unix();
     let ip = match whom {
+        _ if matches!(address, Endpoint::Activated(_)) => return None,
         Whom::Unix => return Some(unix),
         Whom::Ip(_) if unix => return Some(false),
         Whom::Ip(ip) => ip,
@@ -271,7 +272,7 @@ fn reaches(whom: Whom, address: &Endpoint, only_v6: Option<bool>) -> Option<bool
             Some(family && (ip.is_loopback() || !ours.is_loopback()))
         }
         Endpoint::Name { host, .. } if host == "localhost" => Some(ip.is_loopback()),
-        Endpoint::Name { .. } | Endpoint::Path(_) | Endpoint::Abstract(_) => None,
+        Endpoint::Name { .. } | Endpoint::Path(_) | Endpoint::Abstract(_) | Endpoint::Activated(_) => None,
     }
 }
 

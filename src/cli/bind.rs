@@ -8,7 +8,7 @@ use listeners::{Listener, Process, Protocol, SocketState};
 
 use crate::platform;
 use crate::telemetry::escape::Escaped;
-use crate::{AdminError, ListenAddress, TokenError};
+use crate::{ActivationError, AdminError, ListenAddress, TokenError};
 
 /// One message: which listener, where, why, and what to do about it if that is known.
 pub(super) fn explain(listener: &str, address: &ListenAddress, error: &io::Error) -> String {
@@ -23,6 +23,24 @@ pub(super) fn unknown_name(listener: &str, name: &str, error: &io::Error) -> Str
     )
 }
 
+/// The same, of a socket that the service manager should have passed.
+pub(super) fn not_activated(listener: &str, name: &str, error: &ActivationError) -> String {
+    let help = match error {
+        ActivationError::NotPassed(_) => {
+            "let systemd start terima by its socket unit (docs/systemd.md), or try it with `systemd-socket-activate`"
+        }
+        ActivationError::Unknown { .. } => {
+            "name one of them, or set FileDescriptorName= in the unit of the socket"
+        }
+        _ => "`systemctl cat` shows the unit of the socket; docs/systemd.md has one that works",
+    };
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!(
+        "listener `{listener}` can't listen on systemd:{name}: {}{cause}\n  help: {help}",
+        Escaped(&error.to_string())
+    )
+}
+
 /// The same, of the admin interface.
 pub(super) fn explain_admin(error: &AdminError) -> String {
     match error {
@@ -34,7 +52,15 @@ pub(super) fn explain_admin(error: &AdminError) -> String {
                 TokenError::Make(_) => {
                     "admin.token_file names another place; its folder must be there, and be writable for who starts terima"
                 }
-                TokenError::Read(_) => "it must be readable for who starts terima",
+                TokenError::Read(_) => "it must be a file that is readable for who starts terima",
+                TokenError::Foreign { .. } => {
+                    "remove it, and the next start makes one; or give it to root or to who runs terima, if only they can have \
+                     written what it holds"
+                }
+                TokenError::Exposed { .. } => {
+                    "remove it, and the next start makes one; or `chmod u=rw,g=r,o=`, if nobody else has read or written it \
+                     (a Secret of Kubernetes: defaultMode 0440)"
+                }
                 TokenError::Unfit => "remove it, and the next start makes one",
             };
             let cause = source.source().map(|cause| format!(": {cause}")).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod proxy_protocol;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 pub(crate) use self::access::AccessConfig;
 pub(crate) use self::admin::{AdminConfig, Open};
+pub(crate) use self::proxy_protocol::{ProxyProtocolConfig, Trusted};
 use super::options::Choice;
 
 /// A whole `server.toml`, resolved.
@@ -106,6 +108,8 @@ pub(crate) struct ListenerConfig {
     pub(crate) access: AccessConfig,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
+    /// `None` = no header is looked for.
+    pub(crate) proxy_protocol: Option<ProxyProtocolConfig>,
 }
 
 /// Where a listener is to listen, as the file has it.
@@ -121,6 +125,8 @@ pub(crate) enum Endpoint {
     Path(PathBuf),
     /// `unix:@echo`: a name in the kernel, without a file.
     Abstract(String),
+    /// `systemd:echo.socket`: whatever the service manager listens on, and passes under this name.
+    Activated(String),
 }
 
 /// `socket.*` of a listener.
@@ -193,12 +199,17 @@ pub(crate) struct Timeouts {
 }
 
 impl Endpoint {
-    /// The port; a Unix socket has none.
+    /// Whether it is a Unix socket.
+    pub(crate) fn is_unix(&self) -> bool {
+        matches!(self, Self::Path(_) | Self::Abstract(_))
+    }
+
+    /// The port; a Unix socket has none, and of an activated one it is not known.
     pub(crate) fn port(&self) -> Option<u16> {
         match self {
             Self::Ip(address) => Some(address.port()),
             Self::Any(port) | Self::Name { port, .. } => Some(*port),
-            Self::Path(_) | Self::Abstract(_) => None,
+            Self::Path(_) | Self::Abstract(_) | Self::Activated(_) => None,
         }
     }
 }
@@ -213,6 +224,7 @@ impl fmt::Display for Endpoint {
             Self::Name { host, port } => write!(f, "{host}:{port}"),
             Self::Path(path) => write!(f, "unix:{}", path.display()),
             Self::Abstract(name) => write!(f, "unix:@{name}"),
+            Self::Activated(name) => write!(f, "systemd:{name}"),
         }
     }
 }

@@ -37,8 +37,8 @@ use windows_sys::Win32::Storage::FileSystem::{BY_HANDLE_FILE_INFORMATION, GetFil
 pub(crate) use self::console::{Signals, terminal_knows_colour};
 pub(crate) use self::file_id::{FileId, file_id};
 #[cfg(feature = "admin")]
-pub(crate) use self::private_file::{create_private, is_public};
-pub(crate) use self::process::process_figures;
+pub(crate) use self::private_file::{create_private, open_private, secrecy};
+pub(crate) use self::process::{keep_figures, process_figures};
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{has_manager, notify};
 #[cfg(feature = "cli")]
@@ -104,6 +104,24 @@ impl Spare {
 
 /// Whether a listener can have a path for its address: Tokio has no Unix sockets here.
 pub(crate) const UNIX_SOCKETS: bool = false;
+
+/// Whether a service manager may open sockets for the service.
+pub(crate) const ACTIVATED_SOCKETS: bool = false;
+
+/// There are none.
+pub(crate) fn activated_sockets() -> Result<Vec<(String, Socket)>, super::PassingError> {
+    Err(super::PassingError::None)
+}
+
+/// There are none.
+pub(crate) fn unix_address(_: &socket2::SockAddr) -> Option<crate::listener::ListenAddress> {
+    None
+}
+
+/// Of a socket that was passed on, of which there are none.
+pub(crate) fn is_listening(_: &Socket) -> io::Result<bool> {
+    Ok(true)
+}
 
 /// Whether Unix sockets can have a name without a file.
 pub(crate) const ABSTRACT_SOCKETS: bool = false;
@@ -195,6 +213,12 @@ pub(crate) fn watchdog() -> Option<Duration> {
     None
 }
 
+/// Folders that a service may only read: no place says that of itself here.
+pub(crate) const NOT_FOR_SERVICES: [&str; 0] = [];
+
+/// Where the service keeps what it makes: nowhere of its own.
+pub(crate) const STATE: Option<&str> = None;
+
 /// Whether a process can become another user.
 pub(crate) const CHANGES_USER: bool = false;
 
@@ -216,6 +240,10 @@ impl Identity {
     }
 
     pub(crate) fn own(&self, _file: &File) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn account(&self) -> super::Account {
         match *self {}
     }
 

@@ -41,6 +41,8 @@ use crate::admission::Gate;
 use crate::config::watch::Watchable;
 use crate::connection::{Connections, Registry};
 use crate::listener::{Heartbeat, ListenAddress, Queue};
+#[cfg(feature = "admin")]
+use crate::telemetry::metrics::Figures;
 use crate::telemetry::metrics::{ListenerMetrics, exposition};
 #[cfg(feature = "admin")]
 use crate::telemetry::remembered::{Gone, Remembered};
@@ -128,6 +130,13 @@ impl Server {
     #[cfg(feature = "admin")]
     pub(crate) fn access(&self, listener: &str) -> Option<&Access> {
         self.0.listeners.iter().find(|running| &*running.name == listener).map(|running| &*running.access)
+    }
+
+    /// What was counted for a listener; `None` for a name that there is not.
+    #[cfg(feature = "admin")]
+    pub(crate) fn figures(&self, listener: &str) -> Option<Figures> {
+        let listener = self.0.listeners.iter().find(|running| &*running.name == listener);
+        listener.map(|listener| listener.metrics.read())
     }
 
     /// Where the admin interface listens, if the file has `[admin]`: with port 0 there, the port that the system chose.

@@ -27,7 +27,8 @@ use crate::config::{Config, MaxConnections};
 use crate::connection::Questions;
 use crate::connection::{Registry, Settings};
 use crate::listener::{
-    Heartbeat, ListenAddress, Listener, Listening, Queue, Socket, Spare, TcpSocket, UnixSocket,
+    ActivationError, Heartbeat, ListenAddress, Listener, Listening, Queue, Socket, Spare, TcpSocket,
+    UnixSocket,
 };
 #[cfg(feature = "testing")]
 use crate::listener::{Script, Scripted};
@@ -38,7 +39,7 @@ use crate::telemetry::metrics::ListenerMetrics;
 use crate::telemetry::remembered::Remembered;
 
 /// Descriptors that `max_connections = "auto"` leaves for everything that is not a connection: the standard streams, the
-/// runtime's own, files and pipes of handlers.
+/// runtime's own, files that figures are read from, files and pipes of handlers.
 const RESERVED_DESCRIPTORS: usize = 32;
 
 /// How often at most a listener says that it is full.
@@ -58,6 +59,17 @@ pub enum StartError {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// A socket that the service manager should have passed is not there, or none that can be served.
+    #[error("listener `{listener}` cannot listen on systemd:{name}")]
+    Activation {
+        /// The listener's name.
+        listener: String,
+        /// What the socket is called.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: ActivationError,
     },
     /// The admin interface could not be opened: its address, or its token.
     #[cfg(feature = "admin")]
@@ -145,6 +157,7 @@ impl OpenSocket {
 
 /// Runs the accept loops. Nothing can fail any more.
 fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
+    platform::keep_figures();
     let addresses = open.iter().map(|listener| listener.sockets.len()).sum();
     let connections = Arc::new(Gate::new(max_connections(config, addresses)));
     let registry = Arc::new(Registry::new());

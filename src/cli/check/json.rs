@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Choice;
 use crate::config::meant::{Config, ListenerConfig};
-use crate::config::shown::{Row, access, admin, limits, log, server, socket, timeouts};
+use crate::config::shown::{Row, access, admin, limits, log, proxy_protocol, server, socket, timeouts};
 use crate::{Builder, Problem, Ready};
 
 use crate::cli::exit::Exit;
@@ -74,6 +74,7 @@ fn listener(config: &ListenerConfig) -> Value {
         access: who,
         limits: most,
         timeouts: deadlines,
+        proxy_protocol: proxies,
     } = config;
     json!({
         "name": **name,
@@ -84,6 +85,7 @@ fn listener(config: &ListenerConfig) -> Value {
         "access": section(access(who)),
         "limits": section(limits(most)),
         "timeouts": section(timeouts(deadlines)),
+        "proxy_protocol": proxies.as_ref().map(|config| section(proxy_protocol(Some(config)))),
     })
 }
 

@@ -18,6 +18,7 @@ use unique::Unique;
 
 mod access;
 mod admin;
+mod proxy_protocol;
 mod socket;
 mod unique;
 
@@ -28,6 +29,7 @@ pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config 
         socket::check_lacking(defaults, &file.defaults.socket, "[defaults]", faults);
         access::check_empty(defaults, faults);
     }
+    proxy_protocol::check_defaults(&file.defaults, root, faults);
     let mut unique = Unique::default();
     let mut files = ListFiles::default();
     let mut listeners = Vec::new();
@@ -144,7 +146,18 @@ fn listener(
     let handler = table.get("handler").and_then(|node| Choice::read(node, "handler", faults));
     let socket = socket(&written.socket, &defaults.socket);
     let timeouts = timeouts(&written.timeouts, &defaults.timeouts);
-    Some(ListenerConfig { name, addresses, codec, handler: handler?, socket, access, limits, timeouts })
+    let proxy_protocol = proxy_protocol::proxy_protocol(written, defaults, table, &addresses, faults);
+    Some(ListenerConfig {
+        name,
+        addresses,
+        codec,
+        handler: handler?,
+        socket,
+        access,
+        limits,
+        timeouts,
+        proxy_protocol,
+    })
 }
 
 /// The addresses as written, but with paths that can be opened. `who` is what the listener is called.
@@ -152,7 +165,12 @@ fn addresses(written: &written::Listener, table: &Table, who: &str, faults: &mut
     let mut addresses = written.address.as_ref().map_or_else(Vec::new, |addresses| addresses.0.clone());
     let nodes = table.get("address").into_iter().flat_map(Node::items);
     for (address, node) in addresses.iter_mut().zip(nodes) {
-        if address.port().is_none() && !platform::UNIX_SOCKETS {
+        if let (Endpoint::Activated(_), false) = (&*address, platform::ACTIVATED_SOCKETS) {
+            faults
+                .at(node.span.clone(), format!("{who} wants a socket of systemd, which this system has not"))
+                .help("listen on an address: \"127.0.0.1:27015\"");
+        }
+        if address.is_unix() && !platform::UNIX_SOCKETS {
             faults
                 .at(node.span.clone(), format!("{who} wants a Unix socket, which this system has not"))
                 .help("listen on an address of IP: \"127.0.0.1:27015\"");

@@ -8,8 +8,8 @@ use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 
 use super::meant::{
-    AccessConfig, AdminConfig, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections, Rotation,
-    ServerConfig, SocketOptions, Timeouts,
+    AccessConfig, AdminConfig, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections,
+    ProxyProtocolConfig, Rotation, ServerConfig, SocketOptions, Timeouts,
 };
 use super::networks::ListFile;
 use super::options::Choice;
@@ -228,6 +228,14 @@ fn bare(network: IpNet) -> String {
     } else {
         network.to_string()
     }
+}
+
+/// `proxy_protocol.*` of a listener.
+pub(crate) fn proxy_protocol(config: Option<&ProxyProtocolConfig>) -> [Row; 1] {
+    let trusted = config.map_or(Shown::Absent("off"), |config| {
+        Shown::List(config.trusted.iter().map(ToString::to_string).collect())
+    });
+    [("proxy_protocol.trusted", trusted)]
 }
 
 /// `limits.*` of a listener.
