@@ -86,13 +86,14 @@ fn the_shipped_files_are_right() {
 }
 
 /// Fixtures that have no fault, or one that no schema can tell: what is there twice, or does not fit something else.
-const RIGHT: [&str; 9] = [
+const RIGHT: [&str; 10] = [
     "admin_unix",
     "admin_useless",
     "duplicate_address",
     "duplicate_name",
     "flush_at",
     "lacking",
+    "tls_together",
     "useless_socket",
     "valid",
     "wildcard",
@@ -103,7 +104,7 @@ const UNREADABLE: [&str; 4] = ["control", "syntax", "syntax_header", "syntax_twi
 
 /// Where the others are wrong. A key that is unknown or missing is a fault of its table. The schema does not see that
 /// `flush_at` in bad_size, and `idle` and `half_close` in bad_duration, are too large.
-const WRONG: [(&str, &[&str]); 17] = [
+const WRONG: [(&str, &[&str]); 18] = [
     (
         "admin",
         &[
@@ -181,6 +182,23 @@ const WRONG: [(&str, &[&str]); 17] = [
             "/server",
             "/server/drain_timeout",
             "/server/workers",
+        ],
+    ),
+    (
+        "tls",
+        &[
+            "/listener/0/tls",
+            "/listener/0/tls/alpn/1",
+            "/listener/0/tls/client_auth",
+            "/listener/0/tls/key",
+            "/listener/0/tls/min_version",
+            "/listener/0/tls/sni/0/names/0",
+            "/listener/0/tls/sni/0/names/1",
+            "/listener/0/tls/sni/0/names/2",
+            "/listener/0/tls/sni/1/names",
+            "/listener/0/tls/sni/2",
+            "/listener/0/tls/start",
+            "/listener/0/tls/tickets",
         ],
     ),
     ("unknown_key", &["/listener/0", "/listener/0/timeouts"]),

@@ -1,6 +1,7 @@
 //! `server.toml` as meant: typed, resolved, nothing left to default.
 
 mod admin;
+mod tls;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub(crate) use self::admin::{AdminConfig, Open};
+pub(crate) use self::tls::{ClientAuth, FileAt, Named, Pair, TlsConfig, TlsStart, TlsVersion};
 use super::options::Choice;
 
 /// A whole `server.toml`, resolved.
@@ -103,6 +105,9 @@ pub(crate) struct ListenerConfig {
     pub(crate) socket: SocketOptions,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
+    /// `None` = its connections are not encrypted.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "it is a fault of the file then"))]
+    pub(crate) tls: Option<TlsConfig>,
 }
 
 /// Where a listener is to listen, as the file has it.

@@ -126,6 +126,9 @@ impl Receiving {
         self.state = State::Ended;
         self.decodable = false;
         let mut core = self.shared.lock();
+        // Only where nothing was decoded yet is what lies there what the client began with.
+        let untouched = core.bytes_in == self.input.len() as u64;
+        let error = if untouched { error.explain(&self.input) } else { error };
         match error.reason() {
             Some(reason @ EndReason::ClientReset) => core.end(reason),
             Some(reason) => core.note(reason),
@@ -239,7 +242,7 @@ fn fill(
     let Some(stream) = &mut core.stream else { return Err(ConnectionError::Closed) };
     let read = match buffer::poll_read(stream, cx, input, room) {
         Poll::Pending => return Ok(Poll::Pending),
-        Poll::Ready(read) => read.map_err(ConnectionError::Reset)?,
+        Poll::Ready(read) => read.map_err(ConnectionError::from_read)?,
     };
     core.bytes_in += read as u64;
     settings.metrics.received(read);

@@ -4,14 +4,18 @@
 //! the tests: a plain connection has none and is established at once. One deadline, `timeouts.establish`, spans them all.
 
 mod facts;
+mod foreign;
 mod layer;
 mod stream;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::facts::Facts;
+pub(crate) use self::foreign::Foreign;
 #[cfg(test)]
 pub(crate) use self::layer::TakeOff;
 pub(crate) use self::layer::{Layer, Layered, Step};

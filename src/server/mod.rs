@@ -92,6 +92,8 @@ struct RunningListener {
     connections: Arc<Gate>,
     metrics: Arc<ListenerMetrics>,
     paused: Arc<watch::Sender<bool>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<crate::establish::tls::TlsServer>>,
 }
 
 /// There is no listener of this name.

@@ -17,6 +17,7 @@ use unique::Unique;
 
 mod admin;
 mod socket;
+mod tls;
 mod unique;
 
 /// Resolves a file. Its tree says where things are written.
@@ -29,7 +30,7 @@ pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config 
     let mut listeners = Vec::new();
     let nodes = root.get("listener").into_iter().flat_map(Node::items);
     for (written, node) in file.listener.iter().zip(nodes) {
-        listeners.extend(listener(written, &file.defaults, node, &mut unique, faults));
+        listeners.extend(listener(written, &file.defaults, root, node, &mut unique, faults));
     }
     let log = log(&file.log);
     check_level(&log.level, root, faults);
@@ -114,6 +115,7 @@ fn filter_fault(_level: &str) -> Option<String> {
 fn listener(
     written: &written::Listener,
     defaults: &written::Defaults,
+    root: &Table,
     node: &Node,
     unique: &mut Unique,
     faults: &mut Faults,
@@ -137,7 +139,8 @@ fn listener(
     let handler = table.get("handler").and_then(|node| Choice::read(node, "handler", faults));
     let socket = socket(&written.socket, &defaults.socket);
     let timeouts = timeouts(&written.timeouts, &defaults.timeouts);
-    Some(ListenerConfig { name, addresses, codec, handler: handler?, socket, limits, timeouts })
+    let tls = tls::tls(&written.tls, table, defaults, root, &called(&name), faults);
+    Some(ListenerConfig { name, addresses, codec, handler: handler?, socket, limits, timeouts, tls })
 }
 
 /// The addresses as written, but with paths that can be opened. `who` is what the listener is called.

@@ -1,11 +1,13 @@
 //! A configuration as rows: each key and its value, as `server.toml` writes them.
 
 mod notation;
+mod tls;
 
 use std::fmt::{self, Display};
 
 use serde::{Serialize, Serializer};
 
+pub(crate) use self::tls::tls;
 use super::meant::{
     AdminConfig, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections, Rotation, ServerConfig,
     SocketOptions, Timeouts,

@@ -3,7 +3,9 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{keys_of, valid, valid_on_linux};
-use crate::config::meant::{AdminConfig, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts};
+use crate::config::meant::{
+    AdminConfig, ClientAuth, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts, TlsVersion,
+};
 use crate::config::{Config, Endpoint, written};
 
 const SERVER: &str = include_str!("../../../config/server.toml");
@@ -19,6 +21,7 @@ pub(super) fn is_built_in(config: &Config) {
         assert_eq!(listener.socket, SocketOptions::default());
         assert_eq!(listener.limits, Limits::default());
         assert_eq!(listener.timeouts, Timeouts::default());
+        assert_eq!(listener.tls, None, "it is on by its certificate");
     }
 }
 
@@ -61,17 +64,18 @@ fn the_shipped_listeners_are_the_same_in_the_image() {
 #[test]
 fn the_shipped_file_has_every_key() {
     assert_eq!(keys_of::<written::File>(), ["server", "log", "admin", "defaults", "listener"]);
-    assert_eq!(keys_of::<written::Defaults>(), ["socket", "limits", "timeouts"]);
+    assert_eq!(keys_of::<written::Defaults>(), ["socket", "limits", "timeouts", "tls"]);
     let in_defaults: Vec<&str> = keys_of::<written::Listener>()[4..].to_vec();
     assert_eq!(in_defaults, keys_of::<written::Defaults>());
 
-    let sections: [(&[&str], _); 6] = [
+    let sections: [(&[&str], _); 7] = [
         (&["server"], keys_of::<written::Server>()),
         (&["log"], keys_of::<written::Log>()),
         (&["admin"], keys_of::<written::Admin>()),
         (&["defaults", "socket"], keys_of::<written::Socket>()),
         (&["defaults", "limits"], keys_of::<written::Limits>()),
         (&["defaults", "timeouts"], keys_of::<written::Timeouts>()),
+        (&["defaults", "tls"], keys_of::<written::Tls>()),
     ];
     let whole = without_marks(SERVER);
     let file = DeTable::parse(&whole).unwrap().into_inner();
@@ -84,7 +88,7 @@ fn the_shipped_file_has_every_key() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 48);
+    assert_eq!(seen, 59);
 
     let DeValue::Array(listeners) = file["listener"].get_ref() else { panic!("no list") };
     for key in &keys_of::<written::Listener>()[..4] {
@@ -99,6 +103,13 @@ fn every_key_that_stands_behind_a_mark_is_one() {
     assert_eq!(config.server.user.as_deref(), Some("terima"));
     assert_eq!(config.log.file, Some("/var/log/terima/terima.log".into()));
     assert_eq!(config.listeners[0].socket.owner.as_deref(), Some("root"));
+    let tls = config.listeners[0].tls.as_ref().unwrap();
+    let names = ["www.example.net".to_owned(), "*.example.org".to_owned()];
+    assert_eq!(
+        (tls.certificate.certificate.path.to_str(), &*tls.sni[0].names),
+        (Some("cert.pem"), &names[..])
+    );
+    assert_eq!((tls.client_auth, tls.min_version), (ClientAuth::None, TlsVersion::V1_2));
     let (owner, group) = (Some("root".to_owned()), Some("terima".to_owned()));
     let address = Endpoint::Path("/run/terima/admin.sock".into());
     assert_eq!(config.admin, Some(AdminConfig { address, owner, group, ..AdminConfig::default() }));
@@ -114,7 +125,7 @@ fn without_marks(text: &str) -> String {
             || rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(word);
         marked.then_some(rest)
     }
-    assert_eq!(text.lines().filter_map(unmarked).count(), 16);
+    assert_eq!(text.lines().filter_map(unmarked).count(), 21);
     text.lines().map(|line| unmarked(line).unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 

@@ -18,6 +18,8 @@ mod script;
 mod sending;
 mod sharing;
 mod slow;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::mem;
 use std::sync::Arc;
@@ -54,6 +56,8 @@ struct Setup {
     timeouts: Timeouts,
     drain_timeout: Option<Duration>,
     layers: Vec<Box<dyn Layer>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<crate::establish::tls::TlsServer>>,
     registry: Arc<Registry>,
     gate: Arc<Gate>,
 }
@@ -92,6 +96,8 @@ impl Setup {
             timeouts: off,
             drain_timeout: None,
             layers: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
             registry: Arc::new(Registry::new()),
             gate: Arc::new(Gate::new(None)),
         }
@@ -165,6 +171,8 @@ impl Setup {
             remembered: None,
             access: true,
             layers: mem::take(&mut self.layers),
+            #[cfg(feature = "tls")]
+            tls: self.tls.take(),
             #[cfg(feature = "testing")]
             on_end: None,
         };

@@ -124,6 +124,13 @@ pub(crate) const HEARTBEAT_AGE: Family = Family::gauge(
     "seconds",
     "Since the last sign of life of the accept loop that has been silent the longest. One comes every second; after ten without, a loop counts as hung. Not told once the listener is closed.",
 );
+#[cfg_attr(not(any(feature = "tls", test)), expect(dead_code, reason = "there is no certificate without it"))]
+pub(crate) const CERTIFICATE_EXPIRY: Family = Family::gauge(
+    "terima_tls_certificate_expiry_seconds",
+    &["listener", "certificate"],
+    "seconds",
+    "When the certificate of that file expires, in seconds since 1970. Of the one that is shown to clients, be the file newer.",
+);
 
 // === the service ===
 
