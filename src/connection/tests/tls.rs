@@ -145,6 +145,7 @@ async fn tls_on_a_plain_port_is_told_by_its_name() {
     // What came later is not how it began.
     let (mut client, served) = Setup::new().serve(length(), echo);
     write(&mut client, b"\0\0\0\x01xGET / HTTP/1.1\r\n").await;
+    client.shutdown().await.unwrap();
     let over = served.over().await;
     assert_eq!(over.word, "frame_too_long");
     assert!(!over.line["error"].contains("HTTP"), "{:?}", over.line);
@@ -192,6 +193,7 @@ async fn what_is_put_behind_the_wish_for_tls_ends_it() {
     let files = Files::new();
     let (mut client, served) = later(&files).serve(lines(), mail);
     write(&mut client, "STARTTLS\nMAIL injected\n").await;
+    client.shutdown().await.unwrap();
     let over = served.over().await;
     assert_eq!(over.word, "establish_tls");
     assert!(over.line["error"].contains("in the clear behind"), "{:?}", over.line);

@@ -11,14 +11,16 @@ mod pki;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio_rustls::{TlsConnector, client};
 
 use self::pki::{Authority, Issued};
@@ -26,7 +28,7 @@ use super::server::TlsServer;
 use super::*;
 use crate::BoxError;
 use crate::config::meant::{ClientAuth, FileAt, Named, Pair, TlsConfig, TlsStart, TlsVersion};
-use crate::establish::Stream;
+use crate::establish::{Stream, Transport};
 
 /// Files of one listener.
 pub(crate) struct Files {
@@ -114,14 +116,49 @@ pub(crate) fn read(config: &TlsConfig) -> TlsServer {
 type Made = Result<(Stream, TlsInfo), BoxError>;
 type Connected = io::Result<client::TlsStream<DuplexStream>>;
 
-/// Makes a handshake over a pipe that holds so many bytes each way.
+/// One end of a pipe, through which so many bytes go at once.
+struct Pieces(DuplexStream, usize);
+
+impl Transport for Pieces {}
+
+impl AsyncRead for Pieces {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let most = self.1.min(buf.remaining());
+        let mut piece = ReadBuf::new(buf.initialize_unfilled_to(most));
+        ready!(Pin::new(&mut self.0).poll_read(cx, &mut piece))?;
+        let read = piece.filled().len();
+        buf.advance(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Pieces {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let most = self.1.min(buf.len());
+        Pin::new(&mut self.0).poll_write(cx, &buf[..most])
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// Makes a handshake of which the server reads and writes so many bytes at once.
 async fn shake_over(
-    room: usize,
+    piece: usize,
     server: &TlsServer,
     client: &Arc<ClientConfig>,
     name: &str,
 ) -> (Made, Connected) {
-    let (near, far) = duplex(room);
+    let (near, far) = duplex(64 * 1024);
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let connector = TlsConnector::from(Arc::clone(client));
     // A client whose handshake is done learns by its next read whether the server's is.
@@ -134,7 +171,7 @@ async fn shake_over(
         Ok(stream)
     };
     let server = async {
-        let (mut stream, info) = server.handshake(Stream::Boxed(Box::new(far))).await?;
+        let (mut stream, info) = server.handshake(Stream::Boxed(Box::new(Pieces(far, piece)))).await?;
         let mut hello = [0; 5];
         stream.read_exact(&mut hello).await?;
         stream.write_all(&hello).await?;
