@@ -131,6 +131,13 @@ mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+// What `fuzz/` runs; no part of the API.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzed {
+    pub use crate::establish::fuzzed::proxy_header;
+}
+
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/tutorial.md")]
 pub mod tutorial {}
@@ -156,6 +163,7 @@ pub use crate::connection::{
 };
 #[cfg(feature = "tls")]
 pub use crate::establish::tls::{ClientCertificate, TlsInfo};
+pub use crate::establish::{ProxyAddresses, ProxyHeader, ProxySsl, ProxyTlvError, ProxyVersion};
 pub use crate::handler::{Handler, HandlerError, HandlerFn, handler_fn};
 #[cfg(feature = "tower")]
 pub use crate::handler::{ServiceHandler, service_handler};

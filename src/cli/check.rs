@@ -9,7 +9,7 @@ use crate::Builder;
 use crate::config::meant::{
     AdminConfig, Config, Limits, ListenerConfig, LogConfig, ServerConfig, SocketOptions, Timeouts,
 };
-use crate::config::shown::{Row, admin, choice, limits, log, server, socket, timeouts, tls};
+use crate::config::shown::{Row, admin, choice, limits, log, proxy_protocol, server, socket, timeouts, tls};
 use crate::telemetry;
 
 use super::exit::Exit;
@@ -60,6 +60,7 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
         socket: options,
         limits: most,
         timeouts: deadlines,
+        proxy_protocol: proxies,
         tls: encryption,
     } = config;
     writeln!(f, "listener {name}")?;
@@ -72,6 +73,7 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
     table(f, socket(options), socket(&SocketOptions::default()))?;
     table(f, limits(most), limits(&Limits::default()))?;
     table(f, timeouts(deadlines), timeouts(&Timeouts::default()))?;
+    table(f, proxy_protocol(proxies.as_ref()), proxy_protocol(None))?;
     let Some(encryption) = encryption else { return row(f, "tls", "off") };
     for ((key, value), default) in tls(encryption) {
         match default.filter(|default| *default != value) {

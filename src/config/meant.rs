@@ -1,6 +1,7 @@
 //! `server.toml` as meant: typed, resolved, nothing left to default.
 
 mod admin;
+mod proxy_protocol;
 mod tls;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub(crate) use self::admin::{AdminConfig, Open};
+pub(crate) use self::proxy_protocol::{ProxyProtocolConfig, Trusted};
 pub(crate) use self::tls::{ClientAuth, FileAt, Named, Pair, TlsConfig, TlsStart, TlsVersion};
 use super::options::Choice;
 
@@ -105,6 +107,8 @@ pub(crate) struct ListenerConfig {
     pub(crate) socket: SocketOptions,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
+    /// `None` = no header is looked for.
+    pub(crate) proxy_protocol: Option<ProxyProtocolConfig>,
     /// `None` = its connections are not encrypted.
     #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "it is a fault of the file then"))]
     pub(crate) tls: Option<TlsConfig>,

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::meant::{ClientAuth, LogFormat, Open, TlsStart, TlsVersion, WhenFull};
+use super::meant::{ClientAuth, LogFormat, Open, TlsStart, TlsVersion, Trusted, WhenFull};
 use super::value::{
     Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Alpn, Backlog, BufferSize, Connections,
     FastOpen, FilePath, HostName, Keep, Mode, Name, OnlyV6, Percent, ProcessConnections, Remember, Rotate,
@@ -79,6 +79,7 @@ pub(super) struct Defaults {
     pub(super) socket: Socket,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
+    pub(super) proxy_protocol: Option<ProxyProtocol>,
     pub(super) tls: Tls,
 }
 
@@ -101,6 +102,7 @@ pub(super) struct Listener {
     pub(super) socket: Socket,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
+    pub(super) proxy_protocol: Option<ProxyProtocol>,
     pub(super) tls: Tls,
 }
 
@@ -149,6 +151,16 @@ pub(super) struct Timeouts {
     pub(super) half_close: Option<Timeout>,
     pub(super) lifetime: Option<Timeout>,
     pub(super) lifetime_jitter: Option<Percent>,
+}
+
+/// `proxy_protocol.*`: headers with the client's address, from proxies that pass connections on. It is on where it is written.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["trusted"])))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ProxyProtocol {
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub(super) trusted: Option<Vec<Trusted>>,
 }
 
 /// `tls.*`: how connections are encrypted. They are where a certificate is written.

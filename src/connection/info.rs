@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::settings::Settings;
-use crate::establish::Facts;
 #[cfg(feature = "tls")]
 use crate::establish::tls::TlsInfo;
+use crate::establish::{Facts, ProxyHeader};
 use crate::listener::{Client, Compact, Local, Peer};
 
 /// What is known of a connection when its handler starts. It does not change.
@@ -67,6 +67,16 @@ impl Info {
     #[cfg(feature = "tls")]
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.facts.get()?.tls.get()
+    }
+
+    /// What the PROXY header says, where the listener trusts the peer to send one.
+    pub fn proxy(&self) -> Option<&ProxyHeader> {
+        self.facts.get().and_then(|facts| facts.proxy.as_ref())
+    }
+
+    /// Whether somebody only looks whether the service is there.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.facts.get().is_some_and(|facts| facts.is_probe())
     }
 
     /// The address of this end.

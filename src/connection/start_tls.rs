@@ -6,8 +6,9 @@ use tokio::time::timeout;
 
 use super::end::EndReason;
 use super::error::ConnectionError;
+use super::mark::Receive;
 use super::receive::Receiving;
-use super::shared::{Receive, Shared};
+use super::shared::Shared;
 use crate::establish::Stream;
 use crate::establish::tls::TlsServer;
 

@@ -1,11 +1,12 @@
 //! What comes before the first frame: layers that are taken off a connection's byte stream in its own task.
 //!
-//! A listener has them in the order in which a byte meets them: PROXY header, TLS, WebSocket. There is none yet but those of
-//! the tests: a plain connection has none and is established at once. One deadline, `timeouts.establish`, spans them all.
+//! A listener has them in the order in which a byte meets them: PROXY header, TLS, WebSocket. A plain
+//! connection has none and is established at once. One deadline, `timeouts.establish`, spans them all.
 
 mod facts;
 mod foreign;
 mod layer;
+pub(crate) mod proxy_protocol;
 mod stream;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
@@ -19,6 +20,11 @@ pub(crate) use self::foreign::Foreign;
 #[cfg(test)]
 pub(crate) use self::layer::TakeOff;
 pub(crate) use self::layer::{Layer, Layered, Step};
+use self::proxy_protocol::ProxyError;
+pub(crate) use self::proxy_protocol::ProxyProtocol;
+#[cfg(fuzzing)]
+pub(crate) use self::proxy_protocol::fuzzed;
+pub use self::proxy_protocol::{ProxyAddresses, ProxyHeader, ProxySsl, ProxyTlvError, ProxyVersion};
 pub(crate) use self::stream::Stream;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::stream::Transport;
@@ -36,7 +42,18 @@ pub(crate) struct EstablishError {
 pub(crate) enum Cause {
     /// It was not done when `timeouts.establish` was over.
     TimedOut,
+    /// The client was gone before it had sent anything: whoever looks whether somebody listens does that.
+    Left,
     Failed(BoxError),
+}
+
+impl Cause {
+    fn of(error: BoxError) -> Self {
+        match error.downcast_ref() {
+            Some(ProxyError::Left) => Self::Left,
+            _ => Self::Failed(error),
+        }
+    }
 }
 
 /// Takes every layer off, in order, until `limit` after `accepted`.
@@ -61,7 +78,7 @@ pub(crate) async fn establish(
                 Err(_) => return Err(EstablishError { step, cause: Cause::TimedOut }),
             },
         };
-        layered = taken_off.map_err(|error| EstablishError { step, cause: Cause::Failed(error) })?;
+        layered = taken_off.map_err(|error| EstablishError { step, cause: Cause::of(error) })?;
     }
     Ok(layered)
 }

@@ -10,6 +10,8 @@ mod manager;
 #[cfg(feature = "admin")]
 mod private_file;
 mod process;
+#[cfg(feature = "tls")]
+mod public_file;
 mod socket_file;
 mod socket_options;
 
@@ -44,8 +46,10 @@ pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]
 pub(crate) use self::manager::{has_manager, notify, watchdog};
 #[cfg(feature = "admin")]
-pub(crate) use self::private_file::{create_private, is_public};
+pub(crate) use self::private_file::{create_private, open_private, secrecy};
 pub(crate) use self::process::process_figures;
+#[cfg(feature = "tls")]
+pub(crate) use self::public_file::is_public;
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
     LACKING_SOCKET_OPTIONS, claim_address, keepalive, set_defer_accept, set_fast_open, set_freebind,
@@ -131,6 +135,14 @@ impl Spare {
 fn open() -> Option<File> {
     File::open("/dev/null").ok()
 }
+
+// === files ===
+
+/// What is for whoever administers the system to write, and for a service to read (Filesystem Hierarchy Standard).
+pub(crate) const NOT_FOR_SERVICES: [&str; 2] = ["/etc", "/usr/local/etc"];
+
+/// Where the service keeps what it makes: `StateDirectory` of its unit.
+pub(crate) const STATE: Option<&str> = Some("/var/lib/terima");
 
 // === sockets ===
 

@@ -8,6 +8,8 @@ mod file_id;
 #[cfg(feature = "admin")]
 mod private_file;
 mod process;
+#[cfg(feature = "tls")]
+mod public_file;
 #[cfg(feature = "cli")]
 pub(crate) mod service;
 #[cfg(feature = "cli")]
@@ -37,8 +39,10 @@ use windows_sys::Win32::Storage::FileSystem::{BY_HANDLE_FILE_INFORMATION, GetFil
 pub(crate) use self::console::{Signals, terminal_knows_colour};
 pub(crate) use self::file_id::{FileId, file_id};
 #[cfg(feature = "admin")]
-pub(crate) use self::private_file::{create_private, is_public};
+pub(crate) use self::private_file::{create_private, open_private, secrecy};
 pub(crate) use self::process::process_figures;
+#[cfg(feature = "tls")]
+pub(crate) use self::public_file::is_public;
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{has_manager, notify};
 #[cfg(feature = "cli")]
@@ -195,6 +199,12 @@ pub(crate) fn watchdog() -> Option<Duration> {
     None
 }
 
+/// Folders that a service may only read: no place says that of itself here.
+pub(crate) const NOT_FOR_SERVICES: [&str; 0] = [];
+
+/// Where the service keeps what it makes: nowhere of its own.
+pub(crate) const STATE: Option<&str> = None;
+
 /// Whether a process can become another user.
 pub(crate) const CHANGES_USER: bool = false;
 
@@ -216,6 +226,10 @@ impl Identity {
     }
 
     pub(crate) fn own(&self, _file: &File) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn account(&self) -> super::Account {
         match *self {}
     }
 

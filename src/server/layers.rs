@@ -8,9 +8,9 @@ use crate::config::Faults;
 use crate::config::meant::ListenerConfig;
 #[cfg(feature = "tls")]
 use crate::config::meant::TlsStart;
-use crate::establish::Layer;
 #[cfg(feature = "tls")]
 use crate::establish::tls::{TlsLayer, TlsServer};
+use crate::establish::{Layer, ProxyProtocol};
 
 /// The layers of a listener, and what its connections make layers of later.
 #[derive(Default)]
@@ -24,12 +24,14 @@ pub(super) struct Layers {
 
 /// Makes the layers of a listener. What is wrong with their keys, or with the files that these name, is noted.
 pub(super) fn layers(
-    #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "there are none"))]
     listener: &ListenerConfig,
-    #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "as above"))] faults: &mut Faults,
+    #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "no layer has files then"))]
+    faults: &mut Faults,
 ) -> Layers {
-    #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "as above"))]
     let mut layers = Layers::default();
+    if let Some(config) = &listener.proxy_protocol {
+        layers.list.push(Box::new(ProxyProtocol::new(config)));
+    }
     #[cfg(feature = "tls")]
     {
         layers.tls = tls(listener, faults);

@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use super::shipped::is_built_in;
 use super::{keys_of, valid_on_linux};
 use crate::config::meant::AdminConfig;
-use crate::config::written::{Admin, Limits, Listener, Log, Server, Sni, Socket, Timeouts, Tls};
+use crate::config::written::{
+    Admin, Limits, Listener, Log, ProxyProtocol, Server, Sni, Socket, Timeouts, Tls,
+};
 use crate::config::{Descriptions, schema};
 
 /// The keys below a table of the schema, by their paths, with what the schema has for each. `codec` and `handler` are left
@@ -31,10 +33,17 @@ fn all_keys() -> Vec<(String, Map<String, Value>)> {
 /// How many keys the process has, and how many those of a listener that may stand in `[defaults]`.
 fn counts() -> (usize, usize) {
     let process = keys_of::<Server>().len() + keys_of::<Log>().len() + keys_of::<Admin>().len();
-    assert_eq!(keys_of::<Listener>()[4..], ["socket", "limits", "timeouts", "tls"]);
-    let connection = keys_of::<Limits>().len() + keys_of::<Timeouts>().len();
-    // What is in the list `tls.sni` are keys too.
-    (process, keys_of::<Socket>().len() + connection + keys_of::<Tls>().len() + keys_of::<Sni>().len())
+    assert_eq!(keys_of::<Listener>()[4..], ["socket", "limits", "timeouts", "proxy_protocol", "tls"]);
+    let tables = [
+        keys_of::<Socket>(),
+        keys_of::<Limits>(),
+        keys_of::<Timeouts>(),
+        keys_of::<ProxyProtocol>(),
+        keys_of::<Tls>(),
+        // What is in the list `tls.sni` are keys too.
+        keys_of::<Sni>(),
+    ];
+    (process, tables.iter().map(|keys| keys.len()).sum())
 }
 
 #[test]
@@ -46,10 +55,8 @@ fn every_key_is_described() {
     for (path, key) in all {
         let description = key.get("description").and_then(Value::as_str).unwrap_or_default();
         // Those that begin so are of the type, and not of the key.
-        let own = path.ends_with("socket")
-            || path.ends_with("limits")
-            || path.ends_with("timeouts")
-            || path.ends_with("tls");
+        let tables = ["socket", "limits", "timeouts", "proxy_protocol", "tls"];
+        let own = tables.iter().any(|table| path.ends_with(table));
         assert!(!description.is_empty() && (own || !description.starts_with('`')), "{path}: {description:?}");
     }
 }

@@ -4,7 +4,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{keys_of, valid, valid_on_linux};
 use crate::config::meant::{
-    AdminConfig, ClientAuth, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts, TlsVersion,
+    AdminConfig, ClientAuth, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts, TlsVersion, Trusted,
 };
 use crate::config::{Config, Endpoint, written};
 
@@ -21,6 +21,7 @@ pub(super) fn is_built_in(config: &Config) {
         assert_eq!(listener.socket, SocketOptions::default());
         assert_eq!(listener.limits, Limits::default());
         assert_eq!(listener.timeouts, Timeouts::default());
+        assert_eq!(listener.proxy_protocol, None, "it is on by being there");
         assert_eq!(listener.tls, None, "it is on by its certificate");
     }
 }
@@ -64,7 +65,7 @@ fn the_shipped_listeners_are_the_same_in_the_image() {
 #[test]
 fn the_shipped_file_has_every_key() {
     assert_eq!(keys_of::<written::File>(), ["server", "log", "admin", "defaults", "listener"]);
-    assert_eq!(keys_of::<written::Defaults>(), ["socket", "limits", "timeouts", "tls"]);
+    assert_eq!(keys_of::<written::Defaults>(), ["socket", "limits", "timeouts", "proxy_protocol", "tls"]);
     let in_defaults: Vec<&str> = keys_of::<written::Listener>()[4..].to_vec();
     assert_eq!(in_defaults, keys_of::<written::Defaults>());
 
@@ -75,6 +76,7 @@ fn the_shipped_file_has_every_key() {
         (&["defaults", "socket"], keys_of::<written::Socket>()),
         (&["defaults", "limits"], keys_of::<written::Limits>()),
         (&["defaults", "timeouts"], keys_of::<written::Timeouts>()),
+        (&["defaults", "proxy_protocol"], keys_of::<written::ProxyProtocol>()),
         (&["defaults", "tls"], keys_of::<written::Tls>()),
     ];
     let whole = without_marks(SERVER);
@@ -88,7 +90,7 @@ fn the_shipped_file_has_every_key() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 59);
+    assert_eq!(seen, 60);
 
     let DeValue::Array(listeners) = file["listener"].get_ref() else { panic!("no list") };
     for key in &keys_of::<written::Listener>()[..4] {
@@ -103,6 +105,11 @@ fn every_key_that_stands_behind_a_mark_is_one() {
     assert_eq!(config.server.user.as_deref(), Some("terima"));
     assert_eq!(config.log.file, Some("/var/log/terima/terima.log".into()));
     assert_eq!(config.listeners[0].socket.owner.as_deref(), Some("root"));
+    let network = Trusted::Network("10.0.0.0/8".parse().unwrap());
+    for listener in &config.listeners {
+        let trusted = &listener.proxy_protocol.as_ref().unwrap().trusted;
+        assert_eq!(*trusted, [network, Trusted::Unix]);
+    }
     let tls = config.listeners[0].tls.as_ref().unwrap();
     let names = ["www.example.net".to_owned(), "*.example.org".to_owned()];
     assert_eq!(
@@ -112,7 +119,9 @@ fn every_key_that_stands_behind_a_mark_is_one() {
     assert_eq!((tls.client_auth, tls.min_version), (ClientAuth::None, TlsVersion::V1_2));
     let (owner, group) = (Some("root".to_owned()), Some("terima".to_owned()));
     let address = Endpoint::Path("/run/terima/admin.sock".into());
-    assert_eq!(config.admin, Some(AdminConfig { address, owner, group, ..AdminConfig::default() }));
+    let token_file = "/var/lib/terima/admin.token".into();
+    let admin = AdminConfig { address, owner, group, token_file, ..AdminConfig::default() };
+    assert_eq!(config.admin, Some(admin));
 }
 
 /// The text with its lines `#key = value` made keys, and `#[table]` a table.
@@ -125,7 +134,7 @@ fn without_marks(text: &str) -> String {
             || rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(word);
         marked.then_some(rest)
     }
-    assert_eq!(text.lines().filter_map(unmarked).count(), 21);
+    assert_eq!(text.lines().filter_map(unmarked).count(), 22);
     text.lines().map(|line| unmarked(line).unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 

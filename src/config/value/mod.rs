@@ -15,6 +15,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod trusted;
 
 use std::fmt;
 use std::marker::PhantomData;
