@@ -51,7 +51,7 @@ fn every_key_is_described() {
     let all = all_keys();
     let (process, listener) = counts();
     // Five sections, and what a listener alone has: `codec` and `handler` are among them.
-    assert_eq!(all.len(), 5 + process + 2 * (4 + listener) + 4);
+    assert_eq!(all.len(), 5 + process + 2 * (5 + listener) + 4);
     for (path, key) in all {
         let description = key.get("description").and_then(Value::as_str).unwrap_or_default();
         // Those that begin so are of the type, and not of the key.

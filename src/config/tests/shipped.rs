@@ -69,7 +69,7 @@ fn the_shipped_file_has_every_key() {
     let in_defaults: Vec<&str> = keys_of::<written::Listener>()[4..].to_vec();
     assert_eq!(in_defaults, keys_of::<written::Defaults>());
 
-    let sections: [(&[&str], _); 7] = [
+    let sections: [(&[&str], _); 8] = [
         (&["server"], keys_of::<written::Server>()),
         (&["log"], keys_of::<written::Log>()),
         (&["admin"], keys_of::<written::Admin>()),

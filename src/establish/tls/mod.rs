@@ -5,10 +5,13 @@
 //! - [`names`]: which certificate a client is shown
 //! - [`server`](mod@server): all of a listener's files as one value, and the handshake with it
 //! - [`stream`]: what is left of the stream then
+//! - `client`: a handshake from the other side, to see whether there is anybody
 //! - [`info`]: what the handshake has found out of the client
 //!
 //! No type of rustls leaves this module.
 
+#[cfg(feature = "cli")]
+pub(crate) mod client;
 mod files;
 mod info;
 mod layer;
