@@ -75,6 +75,7 @@
 //! | learning that the server stops | [`Connection::drain`] |
 //! | a codec or a handler of one's own in the file | [`Builder::byte_codec`], [`Builder::codec`], [`Builder::handler`], [`Builder::handler_over`] |
 //! | a service of tower's as a handler | `service_handler`, with the feature `tower` |
+//! | who is at the other end, by its certificate; STARTTLS | `Info::tls`, `Connection::start_tls`, with the feature `tls` |
 //! | who is connected; ending one, sending to one | [`Server::connections`] |
 //! | accepting nobody for a while | [`Server::pause`] |
 //! | how it is, over HTTP; metrics without | `[admin]`, with the feature `admin`; [`Server::metrics`] |
@@ -99,6 +100,7 @@
 //! | [`Connection::flush`], [`Sender::flush`] | changed nothing: it is written all the same |
 //! | [`Drain::begun`], [`ConnectionHandle::ended`], [`Server::ended`] | changed nothing |
 //! | [`Server::shutdown`] | begun the shutdown, which goes on |
+//! | `Connection::start_tls` | ended the connection, if the handshake was begun |
 //! | [`Ready::start`] | given back what was bound, and accepted nobody |
 //!
 //! A [`Handler`]'s own future is dropped at an await when its connection ends; see [`Connection`].
@@ -159,6 +161,8 @@ pub use crate::connection::{
     Connection, ConnectionError, ConnectionHandle, ConnectionState, ConnectionStatus, Connections, Drain,
     EndReason, Info, RawStream, Receiver, Sender, SharedFrame, SlowConsumer, TrySendError,
 };
+#[cfg(feature = "tls")]
+pub use crate::establish::tls::{ClientCertificate, TlsInfo};
 pub use crate::establish::{ProxyAddresses, ProxyHeader, ProxySsl, ProxyTlvError, ProxyVersion};
 pub use crate::handler::{Handler, HandlerError, HandlerFn, handler_fn};
 #[cfg(feature = "tower")]

@@ -86,7 +86,7 @@ fn the_shipped_files_are_right() {
 }
 
 /// Fixtures that have no fault, or one that no schema can tell: what is there twice, or does not fit something else.
-const RIGHT: [&str; 12] = [
+const RIGHT: [&str; 13] = [
     "access_useless",
     "activated",
     "admin_unix",
@@ -96,6 +96,7 @@ const RIGHT: [&str; 12] = [
     "flush_at",
     "lacking",
     "proxy_protocol_nobody",
+    "tls_together",
     "useless_socket",
     "valid",
     "wildcard",
@@ -106,7 +107,7 @@ const UNREADABLE: [&str; 4] = ["control", "syntax", "syntax_header", "syntax_twi
 
 /// Where the others are wrong. A key that is unknown or missing is a fault of its table. The schema does not see that
 /// bits beyond a prefix in access and proxy_protocol, `flush_at` in bad_size, and `idle` and `half_close` in bad_duration, are too large.
-const WRONG: [(&str, &[&str]); 20] = [
+const WRONG: [(&str, &[&str]); 21] = [
     (
         "access",
         &[
@@ -210,6 +211,23 @@ const WRONG: [(&str, &[&str]); 20] = [
             "/server",
             "/server/drain_timeout",
             "/server/workers",
+        ],
+    ),
+    (
+        "tls",
+        &[
+            "/listener/0/tls",
+            "/listener/0/tls/alpn/1",
+            "/listener/0/tls/client_auth",
+            "/listener/0/tls/key",
+            "/listener/0/tls/min_version",
+            "/listener/0/tls/sni/0/names/0",
+            "/listener/0/tls/sni/0/names/1",
+            "/listener/0/tls/sni/0/names/2",
+            "/listener/0/tls/sni/1/names",
+            "/listener/0/tls/sni/2",
+            "/listener/0/tls/start",
+            "/listener/0/tls/tickets",
         ],
     ),
     ("unknown_key", &["/listener/0", "/listener/0/timeouts"]),

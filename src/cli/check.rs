@@ -11,7 +11,7 @@ use crate::config::meant::{
     SocketOptions, Timeouts,
 };
 use crate::config::shown::{
-    Row, access, admin, choice, limits, log, proxy_protocol, server, socket, timeouts,
+    Row, access, admin, choice, limits, log, proxy_protocol, server, socket, timeouts, tls,
 };
 use crate::telemetry;
 
@@ -65,6 +65,7 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
         limits: most,
         timeouts: deadlines,
         proxy_protocol: proxies,
+        tls: encryption,
     } = config;
     writeln!(f, "listener {name}")?;
     for address in addresses {
@@ -81,7 +82,15 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
     table(f, access(who), access(&AccessConfig::default()))?;
     table(f, limits(most), limits(&Limits::default()))?;
     table(f, timeouts(deadlines), timeouts(&Timeouts::default()))?;
-    table(f, proxy_protocol(proxies.as_ref()), proxy_protocol(None))
+    table(f, proxy_protocol(proxies.as_ref()), proxy_protocol(None))?;
+    let Some(encryption) = encryption else { return row(f, "tls", "off") };
+    for ((key, value), default) in tls(encryption) {
+        match default.filter(|default| *default != value) {
+            Some(default) => row(f, key, &format!("{value:<12} (default {default})"))?,
+            None => row(f, key, &value.to_string())?,
+        }
+    }
+    Ok(())
 }
 
 fn table<const N: usize>(f: &mut fmt::Formatter<'_>, rows: [Row; N], defaults: [Row; N]) -> fmt::Result {

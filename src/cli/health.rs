@@ -10,6 +10,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::config::Endpoint;
 use crate::config::meant::Open;
+use crate::config::meant::{ListenerConfig, TlsStart};
+use crate::establish::tls::client;
 use crate::platform;
 use crate::{Builder, Timeout};
 
@@ -30,9 +32,9 @@ pub(super) fn health(builder: Builder, source: &Source, timeout: Timeout) -> Res
         .config()
         .listeners
         .iter()
-        .flat_map(|listener| listener.addresses.iter().map(|endpoint| (&*listener.name, endpoint)));
+        .flat_map(|listener| listener.addresses.iter().map(move |endpoint| (listener, endpoint)));
     let (unknown, known): (Vec<_>, Vec<_>) = all.partition(|(_, endpoint)| endpoint.port() == Some(0));
-    for (listener, endpoint) in unknown {
+    for (ListenerConfig { name: listener, .. }, endpoint) in unknown {
         tell(&format!("listener `{listener}` is not asked on {endpoint}: its port is not known"));
     }
     if known.is_empty() {
@@ -43,7 +45,10 @@ pub(super) fn health(builder: Builder, source: &Source, timeout: Timeout) -> Res
     let silent = thread::scope(|scope| {
         let asked: Vec<_> = known
             .into_iter()
-            .map(|(listener, endpoint)| (listener, endpoint, scope.spawn(move || ask(endpoint, limit))))
+            .map(|(listener, endpoint)| {
+                let asking = Asking { limit, tls: speaks_tls(listener) };
+                (&listener.name, endpoint, scope.spawn(move || ask(endpoint, asking)))
+            })
             .collect();
         let answers = asked.into_iter().map(|(listener, endpoint, thread)| {
             let answer = thread.join().unwrap_or_else(|_| Err(io::Error::other("asking it failed")));
@@ -87,30 +92,42 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
+/// How an address is asked.
+#[derive(Clone, Copy)]
+struct Asking {
+    limit: Option<Duration>,
+    /// Whether it speaks TLS from the first byte on.
+    tls: bool,
+}
+
+fn speaks_tls(listener: &ListenerConfig) -> bool {
+    listener.tls.as_ref().is_some_and(|tls| tls.start == TlsStart::Accept)
+}
+
 /// Asks at all that an address of the file stands for.
-fn ask(endpoint: &Endpoint, limit: Option<Duration>) -> io::Result<()> {
+fn ask(endpoint: &Endpoint, asking: Asking) -> io::Result<()> {
     match endpoint {
-        Endpoint::Ip(address) => connect(&loopback(*address).into(), limit),
+        Endpoint::Ip(address) => connect(&loopback(*address).into(), asking),
         Endpoint::Any(port) => {
-            let at = |ip: IpAddr| connect(&SocketAddr::new(ip, *port).into(), limit);
+            let at = |ip: IpAddr| connect(&SocketAddr::new(ip, *port).into(), asking);
             // One socket for both, or for IPv6 alone.
             at(Ipv4Addr::LOCALHOST.into()).or_else(|error| at(Ipv6Addr::LOCALHOST.into()).map_err(|_| error))
         }
-        Endpoint::Name { host, port } => name(host, *port, limit),
-        Endpoint::Path(path) => connect(&SockAddr::unix(path)?, limit),
+        Endpoint::Name { host, port } => name(host, *port, asking),
+        Endpoint::Path(path) => connect(&SockAddr::unix(path)?, asking),
         Endpoint::Activated(_) => Err(io::Error::other(
             "where it listens, the service alone knows: with [admin] in the file, it is asked there",
         )),
         // unix(7): an abstract name is one that begins with a NUL.
-        Endpoint::Abstract(name) => connect(&SockAddr::unix(format!("\0{name}"))?, limit),
+        Endpoint::Abstract(name) => connect(&SockAddr::unix(format!("\0{name}"))?, asking),
     }
 }
 
 /// Every address of a name is asked, but for those that this machine lacks: they are not listened on either.
-fn name(host: &str, port: u16, limit: Option<Duration>) -> io::Result<()> {
+fn name(host: &str, port: u16, asking: Asking) -> io::Result<()> {
     let mut answer = Err(io::Error::other("the name has no address on this machine"));
     for address in (host, port).to_socket_addrs()? {
-        match connect(&loopback(address).into(), limit) {
+        match connect(&loopback(address).into(), asking) {
             Err(error) if platform::lacks_address(&error) => {}
             Err(error) => return Err(error),
             Ok(()) => answer = Ok(()),
@@ -119,9 +136,10 @@ fn name(host: &str, port: u16, limit: Option<Duration>) -> io::Result<()> {
     answer
 }
 
-/// Connects, ends this side and waits for the first byte or the end. Either comes from the handler's task: the system alone
+/// Connects, ends this side and waits for the first byte or the end; of TLS, for the handshake. Either comes from the handler's task: the system alone
 /// accepts a connection, but does not end it.
-fn connect(address: &SockAddr, limit: Option<Duration>) -> io::Result<()> {
+fn connect(address: &SockAddr, asking: Asking) -> io::Result<()> {
+    let Asking { limit, tls } = asking;
     let socket = Socket::new(address.domain(), Type::STREAM, None)?;
     socket.set_read_timeout(limit)?;
     // unix(7): for connecting too.
@@ -129,6 +147,10 @@ fn connect(address: &SockAddr, limit: Option<Duration>) -> io::Result<()> {
     match limit {
         Some(limit) if address.domain() != Domain::UNIX => socket.connect_timeout(address, limit)?,
         _ => socket.connect(address)?,
+    }
+    if tls {
+        // Its end comes from TLS, once that is there.
+        return client::greet(&mut &socket);
     }
     socket.shutdown(Shutdown::Write)?;
     (&socket).read(&mut [0]).map(drop)

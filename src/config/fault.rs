@@ -71,7 +71,7 @@ impl Faults {
     }
 
     /// Notes that something written is not wrong, but does not do what it says.
-    pub(super) fn warn(&mut self, span: Span, reason: impl Into<String>) {
+    pub(crate) fn warn(&mut self, span: Span, reason: impl Into<String>) {
         if !self.is_broken(&span) && self.warnings.len() < Self::MOST {
             let reason = printable(&reason.into()).into_owned();
             self.warnings.push(Fault { at: span.start, span: Some(span), reason, help: None });

@@ -3,6 +3,7 @@
 mod access;
 mod admin;
 mod proxy_protocol;
+mod tls;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 pub(crate) use self::access::AccessConfig;
 pub(crate) use self::admin::{AdminConfig, Open};
 pub(crate) use self::proxy_protocol::{ProxyProtocolConfig, Trusted};
+pub(crate) use self::tls::{ClientAuth, FileAt, Named, Pair, TlsConfig, TlsStart, TlsVersion};
 use super::options::Choice;
 
 /// A whole `server.toml`, resolved.
@@ -110,6 +112,9 @@ pub(crate) struct ListenerConfig {
     pub(crate) timeouts: Timeouts,
     /// `None` = no header is looked for.
     pub(crate) proxy_protocol: Option<ProxyProtocolConfig>,
+    /// `None` = its connections are not encrypted.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "it is a fault of the file then"))]
+    pub(crate) tls: Option<TlsConfig>,
 }
 
 /// Where a listener is to listen, as the file has it.

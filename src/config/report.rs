@@ -92,16 +92,25 @@ impl Report<'_> {
         self.of_defaults(name, shown::timeouts(&config.timeouts), shown::timeouts(&Timeouts::default()));
         let proxy_protocol = shown::proxy_protocol(config.proxy_protocol.as_ref());
         self.of_defaults(name, proxy_protocol, shown::proxy_protocol(None));
+        if let Some(tls) = &config.tls {
+            for ((key, value), default) in shown::tls(tls) {
+                self.of_default(name, key, value, default);
+            }
+        }
     }
 
     /// Keys that a listener has of its own, or from `[defaults]`.
     fn of_defaults<const N: usize>(&mut self, name: &str, rows: [Row; N], defaults: [Row; N]) {
         for ((inner, value), (_, default)) in rows.into_iter().zip(defaults) {
-            let key = format!("listener.{name}.{inner}");
-            let origins = &self.config.origins;
-            let origin = origins.find(&key).or_else(|| origins.find(&format!("defaults.{inner}"))).cloned();
-            self.entries.push(Entry { key, value, default: Some(default), origin });
+            self.of_default(name, inner, value, Some(default));
         }
+    }
+
+    fn of_default(&mut self, name: &str, inner: &str, value: Shown, default: Option<Shown>) {
+        let key = format!("listener.{name}.{inner}");
+        let origins = &self.config.origins;
+        let origin = origins.find(&key).or_else(|| origins.find(&format!("defaults.{inner}"))).cloned();
+        self.entries.push(Entry { key, value, default, origin });
     }
 }
 

@@ -6,11 +6,11 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::meant::{LogFormat, Open, Trusted, WhenFull};
+use super::meant::{ClientAuth, LogFormat, Open, TlsStart, TlsVersion, Trusted, WhenFull};
 use super::value::{
-    Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Backlog, BufferSize, Connections,
+    Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Alpn, Backlog, BufferSize, Connections,
     FastOpen, FilePath, HostName, Keep, Mode, Name, Network, OnlyV6, Percent, ProcessConnections, Remember,
-    Rotate, Size, Timeout, Workers,
+    Rotate, ServerName, Size, Timeout, Workers,
 };
 
 /// The whole file.
@@ -81,6 +81,7 @@ pub(super) struct Defaults {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) proxy_protocol: Option<ProxyProtocol>,
+    pub(super) tls: Tls,
 }
 
 /// One `[[listener]]`.
@@ -104,6 +105,7 @@ pub(super) struct Listener {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) proxy_protocol: Option<ProxyProtocol>,
+    pub(super) tls: Tls,
 }
 
 /// `socket.*`: options of sockets, and of the connections that come from them.
@@ -178,4 +180,39 @@ pub(super) struct Timeouts {
 pub(super) struct ProxyProtocol {
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub(super) trusted: Option<Vec<Trusted>>,
+}
+
+/// `tls.*`: how connections are encrypted. They are where a certificate is written.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) certificate: Option<FilePath>,
+    pub(super) key: Option<FilePath>,
+    pub(super) sni: Option<Vec<Sni>>,
+    pub(super) strict_sni: Option<bool>,
+    pub(super) alpn: Option<Vec<Alpn>>,
+    pub(super) client_auth: Option<ClientAuth>,
+    pub(super) client_ca: Option<FilePath>,
+    pub(super) client_crl: Option<FilePath>,
+    pub(super) min_version: Option<TlsVersion>,
+    pub(super) tickets: Option<bool>,
+    pub(super) start: Option<TlsStart>,
+}
+
+/// One of `tls.sni`: a certificate for clients that ask for one of its names.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["certificate"])))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Sni {
+    /// The names that a client may ask for; left out, they are those in the certificate.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), extend("examples" = [["*.example.net"]])))]
+    pub(super) names: Option<Vec<ServerName>>,
+    /// The chain of certificates, as `tls.certificate`.
+    #[cfg_attr(feature = "schema", schemars(extend("examples" = ["example.pem"])))]
+    pub(super) certificate: Option<FilePath>,
+    /// The key of the first of them, as `tls.key`.
+    #[cfg_attr(feature = "schema", schemars(extend("examples" = ["example.key"])))]
+    pub(super) key: Option<FilePath>,
 }

@@ -14,7 +14,7 @@ pub enum EndReason {
     ClientClosed,
     /// The client, or the network between, reset the connection.
     ClientReset,
-    /// The client ended its input inside a frame.
+    /// The client ended its input inside a frame, or its TLS without saying so.
     ClientTruncated,
     /// The handler returned before the client had ended its input.
     HandlerDone,

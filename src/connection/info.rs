@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::settings::Settings;
+#[cfg(feature = "tls")]
+use crate::establish::tls::TlsInfo;
 use crate::establish::{Facts, ProxyHeader};
 use crate::listener::{Client, Compact, Local, Peer};
 
@@ -30,6 +32,13 @@ impl Info {
         let _ = self.facts.set(Arc::new(facts));
     }
 
+    /// Notes what a handshake has found out that came later.
+    #[cfg(feature = "tls")]
+    pub(super) fn begin_tls(&self, info: TlsInfo) {
+        // It begins once: what is encrypted is not encrypted again.
+        let _ = self.facts.get_or_init(Arc::default).tls.set(info);
+    }
+
     pub(crate) fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
@@ -52,6 +61,12 @@ impl Info {
     /// The address that the service believes it talks to.
     pub fn client(&self) -> Client {
         self.facts.get().and_then(|facts| facts.client).unwrap_or(Client(self.peer.into()))
+    }
+
+    /// What is known of its encryption, and of the client by it; `None` where it is not encrypted, or not yet.
+    #[cfg(feature = "tls")]
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.facts.get()?.tls.get()
     }
 
     /// What the PROXY header says, where the listener trusts the peer to send one.

@@ -32,6 +32,8 @@ mod settings;
 mod shared;
 mod shared_frame;
 mod split;
+#[cfg(feature = "tls")]
+mod start_tls;
 mod status;
 mod task;
 #[cfg(test)]
@@ -239,6 +241,51 @@ impl<C: Codec> Connection<C> {
     /// Splits the connection into an end that receives and one, which can be cloned, that sends.
     pub fn split(self) -> (Receiver<C>, Sender<C>) {
         split::split(self.receiving, self.codec)
+    }
+
+    /// Whether [`start_tls`](Self::start_tls) may be called: the listener has a certificate, and the connection is not encrypted
+    /// yet.
+    #[cfg(feature = "tls")]
+    pub fn can_start_tls(&self) -> bool {
+        start_tls::can_start(&self.receiving.shared)
+    }
+
+    /// Begins TLS as the server, for protocols with STARTTLS; the listener has `tls.start = "handler"`. What was sent before is
+    /// written in the clear first, all that follows is encrypted. [`Info::tls`] tells then who the client is.
+    ///
+    /// It may take `timeouts.establish`. Meanwhile nothing else can be sent. Forget what the client said in the clear: it may
+    /// have been somebody between.
+    ///
+    /// A call that is dropped before it resolved has ended the connection, once the handshake was begun: half of one can't be
+    /// taken back.
+    ///
+    /// ```no_run
+    /// # use terima::{Connection, Framing, HandlerError};
+    /// # async fn handle(mut conn: Connection<Framing>) -> Result<(), HandlerError> {
+    /// while let Some(line) = conn.recv().await? {
+    ///     match &line[..] {
+    ///         b"STARTTLS" if conn.can_start_tls() => {
+    ///             conn.send("220 go ahead").await?; // the last line in the clear
+    ///             conn.start_tls().await?;
+    ///         }
+    ///         b"QUIT" => break,
+    ///         _ if conn.info().tls().is_none() => conn.send("530 STARTTLS first").await?,
+    ///         _ => conn.send("250 fine").await?,
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`StartTls`](ConnectionError::StartTls): the handshake failed; or the client has sent more in the clear behind the frame
+    ///   that asked for TLS, which may be another's. The connection has ended then. It goes on where there is nothing to
+    ///   begin with: the listener has no certificate, it is encrypted already, or the client has ended its input.
+    /// - [`Ended`](ConnectionError::Ended): it took too long, or the connection ended meanwhile.
+    #[cfg(feature = "tls")]
+    pub async fn start_tls(&mut self) -> Result<(), ConnectionError> {
+        self.flush().await?;
+        start_tls::start_tls(&mut self.receiving).await
     }
 
     /// Gives up frames for bytes: those that were read already come first.

@@ -125,6 +125,9 @@ impl Receiving {
     fn fail(&mut self, error: ConnectionError) -> ConnectionError {
         self.state = State::Ended;
         self.decodable = false;
+        // Only where nothing was decoded yet is what lies there what the client began with.
+        let untouched = self.shared.outside.bytes_in() == self.input.len() as u64;
+        let error = if untouched { error.explain(&self.input) } else { error };
         let mut core = self.shared.lock();
         match error.reason() {
             Some(reason @ EndReason::ClientReset) => core.end(reason),
@@ -238,7 +241,7 @@ fn fill(
     let Some(stream) = &mut core.stream else { return Err(ConnectionError::Closed) };
     let read = match buffer::poll_read(stream, cx, input, room) {
         Poll::Pending => return Ok(Poll::Pending),
-        Poll::Ready(read) => read.map_err(ConnectionError::Reset)?,
+        Poll::Ready(read) => read.map_err(ConnectionError::from_read)?,
     };
     shared.count_received(read);
     if read > 0 {

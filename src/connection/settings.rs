@@ -11,6 +11,8 @@ use super::questions::Questions;
 use super::shared::Shared;
 use crate::config::{Limits, Timeouts};
 use crate::establish::Layer;
+#[cfg(feature = "tls")]
+use crate::establish::tls::TlsServer;
 use crate::handler::Serve;
 use crate::telemetry::Sampler;
 use crate::telemetry::metrics::ListenerMetrics;
@@ -41,6 +43,9 @@ pub(crate) struct Settings {
     pub(crate) failures: Sampler,
     /// What is taken off a connection's stream before the first frame, outermost first.
     pub(crate) layers: Vec<Box<dyn Layer>>,
+    /// What TLS is made with, where the listener has it: by a layer, or when the handler says so.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Arc<TlsServer>>,
     /// Told of every connection that has ended.
     #[cfg(feature = "testing")]
     pub(crate) on_end: Option<OnEnd>,

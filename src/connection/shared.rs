@@ -374,13 +374,15 @@ impl Core {
         self.mark(Mark::Over);
     }
 
-    /// Passes on what a raw stream said; that the client reset it is noted as the cause of the end.
+    /// Passes on what a raw stream said; that the client reset it, or cut it off, is noted as the cause of the end.
     pub(super) fn note_reset<T>(&mut self, said: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-        if let Poll::Ready(Err(error)) = &said
-            && matches!(error.kind(), ConnectionReset | ConnectionAborted | BrokenPipe)
-        {
-            self.note(EndReason::ClientReset);
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        if let Poll::Ready(Err(error)) = &said {
+            match error.kind() {
+                ConnectionReset | ConnectionAborted | BrokenPipe => self.note(EndReason::ClientReset),
+                UnexpectedEof => self.note(EndReason::ClientTruncated),
+                _ => {}
+            }
         }
         said
     }

@@ -1,6 +1,11 @@
 //! What the layers have found out of a connection.
 
+#[cfg(feature = "tls")]
+use std::sync::OnceLock;
+
 use super::proxy_protocol::ProxyHeader;
+#[cfg(feature = "tls")]
+use super::tls::TlsInfo;
 use crate::listener::Client;
 
 /// What the layers have found out of a connection before its first frame. Of a plain one there is nothing.
@@ -10,6 +15,9 @@ pub(crate) struct Facts {
     pub(crate) client: Option<Client>,
     /// What the header says, where there was one.
     pub(crate) proxy: Option<ProxyHeader>,
+    /// Set by the layer, or later where the handler begins TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: OnceLock<TlsInfo>,
 }
 
 impl Facts {

@@ -4,15 +4,19 @@
 //! connection has none and is established at once. One deadline, `timeouts.establish`, spans them all.
 
 mod facts;
+mod foreign;
 mod layer;
 pub(crate) mod proxy_protocol;
 mod stream;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::facts::Facts;
+pub(crate) use self::foreign::Foreign;
 #[cfg(test)]
 pub(crate) use self::layer::TakeOff;
 pub(crate) use self::layer::{Layer, Layered, Step};

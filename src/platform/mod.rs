@@ -17,6 +17,8 @@ use std::time::Duration;
 pub(crate) use system::accept_errors;
 #[cfg(feature = "cli")]
 pub(crate) use system::connect;
+#[cfg(feature = "tls")]
+pub(crate) use system::is_public;
 pub(crate) use system::{
     ABSTRACT_SOCKETS, ACTIVATED_SOCKETS, CHANGES_USER, FileId, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH,
     NOT_FOR_SERVICES, STATE, SocketAccess, SocketFile, Spare, UNIX_SOCKETS, UnixListener, UnixStream,

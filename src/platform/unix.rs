@@ -13,6 +13,8 @@ mod manager;
 #[cfg(feature = "admin")]
 mod private_file;
 mod process;
+#[cfg(feature = "tls")]
+mod public_file;
 mod socket_file;
 mod socket_options;
 
@@ -50,6 +52,8 @@ pub(crate) use self::manager::{has_manager, notify, watchdog};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, open_private, secrecy};
 pub(crate) use self::process::{keep_figures, process_figures};
+#[cfg(feature = "tls")]
+pub(crate) use self::public_file::is_public;
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
     LACKING_SOCKET_OPTIONS, claim_address, keepalive, set_defer_accept, set_fast_open, set_freebind,

@@ -8,6 +8,8 @@ mod file_id;
 #[cfg(feature = "admin")]
 mod private_file;
 mod process;
+#[cfg(feature = "tls")]
+mod public_file;
 #[cfg(feature = "cli")]
 pub(crate) mod service;
 #[cfg(feature = "cli")]
@@ -39,6 +41,8 @@ pub(crate) use self::file_id::{FileId, file_id};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, open_private, secrecy};
 pub(crate) use self::process::{keep_figures, process_figures};
+#[cfg(feature = "tls")]
+pub(crate) use self::public_file::is_public;
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{has_manager, notify};
 #[cfg(feature = "cli")]

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+#[cfg(feature = "tls")]
+use std::time::SystemTime;
 
 use super::{ListenerState, ListenerStatus, Running, RunningListener};
 use crate::admission::Gate;
@@ -18,6 +20,8 @@ pub(super) fn expose(server: &Running) -> String {
     connections(&mut text, &listeners);
     traffic(&mut text, &listeners, &server.registry.buffered());
     accepting(&mut text, &listeners);
+    #[cfg(feature = "tls")]
+    certificates(&mut text, &listeners);
     service(&mut text, server);
     runtime(&mut text, server);
     process(&mut text, &platform::process_figures());
@@ -144,6 +148,22 @@ fn accepting(text: &mut Exposition, listeners: &[Listener<'_>]) {
     // Of one that has ended as it should, no beat is due.
     for listener in listeners.iter().filter(|listener| listener.status.state != ListenerState::Closed) {
         ages.sample(&[listener.name()], listener.status.heartbeat_age.as_secs_f64());
+    }
+}
+
+/// Where no listener has one, the family is not there.
+#[cfg(feature = "tls")]
+fn certificates(text: &mut Exposition, listeners: &[Listener<'_>]) {
+    let tls = listeners.iter().filter_map(|listener| Some((listener.name(), listener.running.tls.as_ref()?)));
+    let expiries: Vec<_> =
+        tls.flat_map(|(name, tls)| tls.expiries().into_iter().map(move |expiry| (name, expiry))).collect();
+    if expiries.is_empty() {
+        return;
+    }
+    let mut samples = text.family(&families::CERTIFICATE_EXPIRY);
+    for (name, expiry) in expiries {
+        let at = expiry.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        samples.sample(&[name, &expiry.file.to_string_lossy()], at.as_secs());
     }
 }
 

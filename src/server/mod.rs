@@ -101,6 +101,8 @@ struct RunningListener {
     #[cfg(feature = "admin")]
     access: Arc<Access>,
     paused: Arc<watch::Sender<bool>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<crate::establish::tls::TlsServer>>,
 }
 
 /// There is no listener of this name.

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use super::Server;
 use super::bind::{self, Bound};
+use super::layers::Layers;
 use super::start::{self, StartError};
 #[cfg(feature = "admin")]
 use crate::admin::{self, Elsewhere};
 #[cfg(feature = "admin")]
 use crate::config::Overrides;
 use crate::config::{AccessConfig, Config, Endpoint, Limits, Problem, SocketOptions, Timeouts};
-use crate::establish::Layer;
 use crate::handler::Serve;
 #[cfg(feature = "admin")]
 use crate::platform::Account;
@@ -43,7 +43,7 @@ pub(super) struct ReadyListener {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) service: Arc<dyn Serve>,
-    pub(super) layers: Vec<Box<dyn Layer>>,
+    pub(super) layers: Layers,
     #[cfg(feature = "testing")]
     pub(super) probe: Option<super::Probe>,
 }

@@ -172,6 +172,10 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
     let mut listeners = Vec::with_capacity(open.len());
     let files = keep_watch(&open);
     for OpenListener { ready, access, sockets } in open {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &ready.layers.tls {
+            tls.keep_watch();
+        }
         #[cfg(feature = "testing")]
         let (script, on_end) = ready.probe.map(|probe| (probe.script, probe.on_end)).unzip();
         let gate = Arc::new(Gate::new(ready.limits.connections));
@@ -189,7 +193,9 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             remembered: remembered.clone(),
             access: config.log.access,
             failures: Sampler::new(),
-            layers: ready.layers,
+            layers: ready.layers.list,
+            #[cfg(feature = "tls")]
+            tls: ready.layers.tls,
             #[cfg(feature = "testing")]
             on_end,
         });
@@ -217,6 +223,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             #[cfg(feature = "admin")]
             access,
             paused,
+            #[cfg(feature = "tls")]
+            tls: settings.tls.clone(),
         };
         let start = Start {
             entrance: &entrance,

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use tracing::{debug, info, warn};
 
 use super::escape::Escaped;
+use super::identity::Identity;
 #[cfg(feature = "admin")]
 use super::remembered::Gone;
 use crate::connection::{Ended, Shared};
@@ -40,6 +41,7 @@ pub(crate) fn record(connection: &Shared, ended: &Ended) {
         return;
     }
     let counters = connection.counters();
+    let Identity { tls, sni, alpn, certificate } = Identity::of(info);
     // A level is part of what is known at compile time.
     macro_rules! line {
         ($level:ident) => {
@@ -55,6 +57,10 @@ pub(crate) fn record(connection: &Shared, ended: &Ended) {
                 frames_in = counters.frames_in,
                 frames_out = counters.frames_out,
                 reason = ended.word(),
+                tls,
+                sni,
+                alpn,
+                certificate,
                 error,
             )
         };

@@ -4,6 +4,7 @@ pub(crate) mod access;
 #[cfg(test)]
 pub(crate) mod capture;
 pub(crate) mod escape;
+mod identity;
 #[cfg(feature = "cli")]
 pub(crate) mod log;
 pub(crate) mod metrics;

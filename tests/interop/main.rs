@@ -19,6 +19,7 @@ mod openapi;
 mod peers;
 mod prometheus;
 mod replaced;
+mod tls;
 mod unit;
 mod unprivileged;
 mod xinetd;

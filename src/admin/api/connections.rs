@@ -161,6 +161,8 @@ struct Detail {
     /// For what it ends unless something happens before, the nearest first; null if its task does not say, as it is never
     /// polled or the connection closes already.
     deadlines: Option<Vec<Deadline>>,
+    /// How it is encrypted, and who the client is by that; null where it is not, or not yet.
+    tls: Option<super::tls::Tls>,
 }
 
 /// What a connection holds in memory, and how much that may be.
@@ -245,6 +247,7 @@ async fn one(State(context): State<Shared>, Named(id): Named<u64>) -> Result<Ans
     let handle = find(&context, id)?;
     let limits = &handle.info().settings().limits;
     let connection = Connection::of(&handle.status());
+    let tls = super::tls::Tls::of(handle.info());
     let buffers = Buffers {
         input: connection.input,
         input_limit: limits.input as u64,
@@ -256,7 +259,7 @@ async fn one(State(context): State<Shared>, Named(id): Named<u64>) -> Result<Ans
         |(reason, left): (EndReason, _)| Deadline { reason: reason.as_str(), left_seconds: seconds(left) };
     let due = timeout(PATIENCE, handle.due()).await.ok().flatten();
     let deadlines = due.map(|due| due.into_iter().map(deadline).collect());
-    Ok(Answer(Detail { connection, buffers, deadlines }))
+    Ok(Answer(Detail { connection, buffers, deadlines, tls }))
 }
 
 async fn end(

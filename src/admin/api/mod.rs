@@ -10,6 +10,7 @@ mod listeners;
 mod log;
 mod metrics;
 mod status;
+mod tls;
 mod why;
 
 use std::time::{Duration, SystemTime};

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Choice;
 use crate::config::meant::{Config, ListenerConfig};
-use crate::config::shown::{Row, access, admin, limits, log, proxy_protocol, server, socket, timeouts};
+use crate::config::shown::{Row, access, admin, limits, log, proxy_protocol, server, socket, timeouts, tls};
 use crate::{Builder, Problem, Ready};
 
 use crate::cli::exit::Exit;
@@ -75,6 +75,7 @@ fn listener(config: &ListenerConfig) -> Value {
         limits: most,
         timeouts: deadlines,
         proxy_protocol: proxies,
+        tls: encryption,
     } = config;
     json!({
         "name": **name,
@@ -86,6 +87,7 @@ fn listener(config: &ListenerConfig) -> Value {
         "limits": section(limits(most)),
         "timeouts": section(timeouts(deadlines)),
         "proxy_protocol": proxies.as_ref().map(|config| section(proxy_protocol(Some(config)))),
+        "tls": encryption.as_ref().map(|encryption| section(tls(encryption).map(|(row, _)| row))),
     })
 }
 

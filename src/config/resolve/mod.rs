@@ -20,6 +20,7 @@ mod access;
 mod admin;
 mod proxy_protocol;
 mod socket;
+mod tls;
 mod unique;
 
 /// Resolves a file. Its tree says where things are written.
@@ -147,6 +148,7 @@ fn listener(
     let socket = socket(&written.socket, &defaults.socket);
     let timeouts = timeouts(&written.timeouts, &defaults.timeouts);
     let proxy_protocol = proxy_protocol::proxy_protocol(written, defaults, table, &addresses, faults);
+    let tls = tls::tls(&written.tls, table, defaults, root, &called(&name), faults);
     Some(ListenerConfig {
         name,
         addresses,
@@ -157,6 +159,7 @@ fn listener(
         limits,
         timeouts,
         proxy_protocol,
+        tls,
     })
 }
 

@@ -1,12 +1,14 @@
 //! A configuration as rows: each key and its value, as `server.toml` writes them.
 
 mod notation;
+mod tls;
 
 use std::fmt::{self, Display};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 
+pub(crate) use self::tls::tls;
 use super::meant::{
     AccessConfig, AdminConfig, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections,
     ProxyProtocolConfig, Rotation, ServerConfig, SocketOptions, Timeouts,

@@ -4,7 +4,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::{keys_of, valid, valid_on_linux};
 use crate::config::meant::{
-    AccessConfig, AdminConfig, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts, Trusted,
+    AccessConfig, AdminConfig, ClientAuth, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts,
+    TlsVersion, Trusted,
 };
 use crate::config::{Config, Endpoint, written};
 
@@ -23,6 +24,7 @@ pub(super) fn is_built_in(config: &Config) {
         assert_eq!(listener.limits, Limits::default());
         assert_eq!(listener.timeouts, Timeouts::default());
         assert_eq!(listener.proxy_protocol, None, "it is on by being there");
+        assert_eq!(listener.tls, None, "it is on by its certificate");
     }
 }
 
@@ -65,11 +67,14 @@ fn the_shipped_listeners_are_the_same_in_the_image() {
 #[test]
 fn the_shipped_file_has_every_key() {
     assert_eq!(keys_of::<written::File>(), ["server", "log", "admin", "defaults", "listener"]);
-    assert_eq!(keys_of::<written::Defaults>(), ["socket", "access", "limits", "timeouts", "proxy_protocol"]);
+    assert_eq!(
+        keys_of::<written::Defaults>(),
+        ["socket", "access", "limits", "timeouts", "proxy_protocol", "tls"]
+    );
     let in_defaults: Vec<&str> = keys_of::<written::Listener>()[4..].to_vec();
     assert_eq!(in_defaults, keys_of::<written::Defaults>());
 
-    let sections: [(&[&str], _); 8] = [
+    let sections: [(&[&str], _); 9] = [
         (&["server"], keys_of::<written::Server>()),
         (&["log"], keys_of::<written::Log>()),
         (&["admin"], keys_of::<written::Admin>()),
@@ -78,6 +83,7 @@ fn the_shipped_file_has_every_key() {
         (&["defaults", "limits"], keys_of::<written::Limits>()),
         (&["defaults", "timeouts"], keys_of::<written::Timeouts>()),
         (&["defaults", "proxy_protocol"], keys_of::<written::ProxyProtocol>()),
+        (&["defaults", "tls"], keys_of::<written::Tls>()),
     ];
     let whole = without_marks(SERVER);
     let file = DeTable::parse(&whole).unwrap().into_inner();
@@ -90,7 +96,7 @@ fn the_shipped_file_has_every_key() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 56);
+    assert_eq!(seen, 67);
 
     let DeValue::Array(listeners) = file["listener"].get_ref() else { panic!("no list") };
     for key in &keys_of::<written::Listener>()[..4] {
@@ -125,6 +131,13 @@ fn every_key_that_stands_behind_a_mark_is_one() {
     assert!(listener.access.allow_file.is_some() && listener.access.deny_file.is_some());
     assert_eq!(listener.access.allow_users.as_deref(), Some(&["root".to_owned(), "1000".to_owned()][..]));
     assert_eq!(listener.access.allow_groups.as_deref(), Some(&["www-data".to_owned()][..]));
+    let tls = config.listeners[0].tls.as_ref().unwrap();
+    let names = ["www.example.net".to_owned(), "*.example.org".to_owned()];
+    assert_eq!(
+        (tls.certificate.certificate.path.to_str(), &*tls.sni[0].names),
+        (Some("cert.pem"), &names[..])
+    );
+    assert_eq!((tls.client_auth, tls.min_version), (ClientAuth::None, TlsVersion::V1_2));
     let (owner, group) = (Some("root".to_owned()), Some("terima".to_owned()));
     let address = Endpoint::Path("/run/terima/admin.sock".into());
     let token_file = "/var/lib/terima/admin.token".into();
@@ -142,7 +155,7 @@ fn without_marks(text: &str) -> String {
             || rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(word);
         marked.then_some(rest)
     }
-    assert_eq!(text.lines().filter_map(unmarked).count(), 22);
+    assert_eq!(text.lines().filter_map(unmarked).count(), 27);
     text.lines().map(|line| unmarked(line).unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 

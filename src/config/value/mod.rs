@@ -15,6 +15,7 @@ mod size;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod trusted;
 
 use std::fmt;
@@ -35,6 +36,7 @@ pub(super) use percent::Percent;
 pub(super) use rotate::{Keep, Rotate};
 pub use size::Size;
 pub(super) use socket::{Account, Backlog, BufferSize, FastOpen, Mode, OnlyV6};
+pub(super) use tls::{Alpn, ServerName};
 
 /// A value that is a string of some form, and maybe a whole number.
 ///

@@ -9,9 +9,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use super::{
-    Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Backlog, BufferSize, Connections,
+    Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Alpn, Backlog, BufferSize, Connections,
     FastOpen, FilePath, HostName, Keep, Mode, Name, Network, OnlyV6, Percent, ProcessConnections, Remember,
-    Rotate, Size, Timeout, Workers,
+    Rotate, ServerName, Size, Timeout, Workers,
 };
 use crate::config::meant::{Endpoint, Trusted};
 
@@ -41,6 +41,7 @@ shapes! {
     AdminAddress => admin_address();
     AdminConnections => number(2, Some(1024));
     AdminTimeout => span();
+    Alpn => json!({ "type": "string", "minLength": 1, "maxLength": 255 });
     Backlog => number(1, Some(65_535));
     BufferSize => word_or(&["auto"], text("0*([1-9][0-9]*(B|KiB|MiB)|1GiB)"));
     Connections => word_or(&["unlimited"], number(1, None));
@@ -60,6 +61,7 @@ shapes! {
         "0*([1-9][0-9]*[MG]iB|([4-9]|[1-9][0-9]+)KiB\
          |(409[6-9]|4[1-9][0-9]{2}|[5-9][0-9]{3}|[1-9][0-9]{4,})B)",
     ));
+    ServerName => text(&format!(r"(\*\.)?({LABEL}\.)*{LAST}\.?"));
     Size => text("0*[1-9][0-9]*(B|KiB|MiB|GiB)");
     Timeout => timeout();
     Trusted => trusted();

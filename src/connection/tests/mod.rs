@@ -19,6 +19,8 @@ mod script;
 mod sending;
 mod sharing;
 mod slow;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::mem;
 use std::sync::Arc;
@@ -55,6 +57,8 @@ struct Setup {
     timeouts: Timeouts,
     drain_timeout: Option<Duration>,
     layers: Vec<Box<dyn Layer>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<crate::establish::tls::TlsServer>>,
     registry: Arc<Registry>,
     gate: Arc<Gate>,
 }
@@ -93,6 +97,8 @@ impl Setup {
             timeouts: off,
             drain_timeout: None,
             layers: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
             registry: Arc::new(Registry::new()),
             gate: Arc::new(Gate::new(None)),
         }
@@ -166,6 +172,8 @@ impl Setup {
             remembered: None,
             access: true,
             layers: mem::take(&mut self.layers),
+            #[cfg(feature = "tls")]
+            tls: self.tls.take(),
             #[cfg(feature = "testing")]
             on_end: None,
         };

@@ -88,6 +88,8 @@ impl Setup {
             access: false,
             failures: Sampler::new(),
             layers: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
             #[cfg(feature = "testing")]
             on_end: None,
         };

@@ -131,6 +131,12 @@ pub(crate) const HEARTBEAT_AGE: Family = Family::gauge(
     "seconds",
     "Since the last sign of life of the accept loop that has been silent the longest. One comes every second; after ten without, a loop counts as hung. Not told once the listener is closed.",
 );
+pub(crate) const CERTIFICATE_EXPIRY: Family = Family::gauge(
+    "terima_tls_certificate_expiry_seconds",
+    &["listener", "certificate"],
+    "seconds",
+    "When the certificate of that file expires, in seconds since 1970. Of the one that is shown to clients, be the file newer.",
+);
 
 // === the service ===
 
@@ -245,7 +251,19 @@ pub(crate) const TABLE: &[(&str, &[Family])] = &[
         ],
     ),
     ("Traffic", &[RECEIVED_BYTES, SENT_BYTES, RECEIVED_FRAMES, SENT_FRAMES, BUFFERED_BYTES]),
-    ("Accepting", &[ACCEPT_ERRORS, ACCEPT_PAUSES, QUEUE, QUEUE_LIMIT, QUEUE_OVERFLOWS, STATE, HEARTBEAT_AGE]),
+    (
+        "Accepting",
+        &[
+            ACCEPT_ERRORS,
+            ACCEPT_PAUSES,
+            QUEUE,
+            QUEUE_LIMIT,
+            QUEUE_OVERFLOWS,
+            STATE,
+            HEARTBEAT_AGE,
+            CERTIFICATE_EXPIRY,
+        ],
+    ),
     ("The service", &[READY, SERVER_LIMIT, LOG_LINES_LOST, FILE_RELOADS, FILE_STALE, BUILD_INFO]),
     ("The runtime", &[RUNTIME_WORKERS, RUNTIME_BUSY, RUNTIME_TASKS, RUNTIME_QUEUE]),
     ("The process", &[OPEN_FDS, MAX_FDS, RESIDENT_MEMORY, CPU, START_TIME]),
