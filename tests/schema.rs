@@ -86,13 +86,14 @@ fn the_shipped_files_are_right() {
 }
 
 /// Fixtures that have no fault, or one that no schema can tell: what is there twice, or does not fit something else.
-const RIGHT: [&str; 9] = [
+const RIGHT: [&str; 10] = [
     "admin_unix",
     "admin_useless",
     "duplicate_address",
     "duplicate_name",
     "flush_at",
     "lacking",
+    "useless_limits",
     "useless_socket",
     "valid",
     "wildcard",
@@ -103,7 +104,7 @@ const UNREADABLE: [&str; 4] = ["control", "syntax", "syntax_header", "syntax_twi
 
 /// Where the others are wrong. A key that is unknown or missing is a fault of its table. The schema does not see that
 /// `flush_at` in bad_size, and `idle` and `half_close` in bad_duration, are too large.
-const WRONG: [(&str, &[&str]); 17] = [
+const WRONG: [(&str, &[&str]); 18] = [
     (
         "admin",
         &[
@@ -130,6 +131,22 @@ const WRONG: [(&str, &[&str]); 17] = [
             "/defaults/timeouts/lifetime",
             "/defaults/timeouts/lifetime_jitter",
             "/defaults/timeouts/write",
+        ],
+    ),
+    (
+        "bad_limits",
+        &[
+            "/defaults/limits/prefix_v4",
+            "/defaults/limits/prefix_v6",
+            "/defaults/limits/rate",
+            "/listener/0/limits/client_full",
+            "/listener/0/limits/connections_per_client",
+            "/listener/0/limits/rate",
+            "/listener/0/limits/rate_per_client",
+            "/listener/1/limits/establishing",
+            "/listener/1/limits/rate",
+            "/listener/1/limits/rate_per_client",
+            "/server/max_buffered",
         ],
     ),
     ("bad_size", &["/defaults/limits/input", "/defaults/limits/output"]),

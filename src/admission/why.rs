@@ -125,7 +125,7 @@ impl Whom {
 pub(crate) fn why(whom: Whom, facts: &Facts<'_>) -> Answer {
     let full = match facts.when_full {
         WhenFull::Queue => Verdict::Waits,
-        WhenFull::Close => Verdict::Closed,
+        WhenFull::Close | WhenFull::Reply => Verdict::Closed,
         WhenFull::Reset => Verdict::Reset,
     };
     let stand = if facts.stand == Some(Stand::Closed) { Verdict::Unreachable } else { Verdict::Waits };

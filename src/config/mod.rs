@@ -73,7 +73,10 @@ pub(crate) use self::ad_hoc::{AdHoc, Typed, TypedOption};
 use self::de::salvage;
 pub(crate) use self::fault::Faults;
 pub(crate) use self::file::read_file;
-pub(crate) use self::meant::{Config, Endpoint, Limits, MaxConnections, SocketOptions, Timeouts, WhenFull};
+pub(crate) use self::meant::{
+    ClientFull, Config, Endpoint, Limits, ListenerConfig, MaxBuffered, MaxConnections, Rate, SocketOptions,
+    Timeouts, WhenFull,
+};
 pub(crate) use self::nearest::advice;
 pub(crate) use self::options::Choice;
 pub use self::options::NoOptions;

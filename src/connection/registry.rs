@@ -115,6 +115,11 @@ impl Admitted {
         &self.shared
     }
 
+    /// The connection, and its permits, which it has until the drop.
+    pub(super) fn parts(&mut self) -> Option<(&Arc<Shared>, &mut Permits)> {
+        Some((&self.shared, self.permits.as_mut()?))
+    }
+
     /// Gives everything back, then tells whoever wants to know.
     #[cfg(feature = "testing")]
     pub(super) fn leave(self, ended: &super::end::Ended) {

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::warn;
+
 #[cfg(feature = "testing")]
 use super::end::Ended;
 #[cfg(feature = "admin")]
 use super::questions::Questions;
 #[cfg(feature = "testing")]
 use super::shared::Shared;
+use crate::admission::{Admission, Refusal};
 use crate::config::{Limits, Timeouts};
 use crate::establish::Layer;
 use crate::handler::Serve;
+use crate::listener::{Client, Peer};
 use crate::telemetry::Sampler;
 use crate::telemetry::metrics::ListenerMetrics;
 #[cfg(feature = "admin")]
@@ -39,6 +43,10 @@ pub(crate) struct Settings {
     pub(crate) access: bool,
     /// Handlers fail as often as their clients want them to, and each failure would be a line.
     pub(crate) failures: Sampler,
+    /// Who is let in: asked at accept, and of a client that a header names once more.
+    pub(crate) admission: Admission,
+    /// Refusals are as many as the peers want them to be.
+    pub(crate) refusals: Sampler,
     /// What is taken off a connection's stream before the first frame, outermost first.
     pub(crate) layers: Vec<Box<dyn Layer>>,
     /// Told of every connection that has ended.
@@ -49,3 +57,28 @@ pub(crate) struct Settings {
 /// What a test wants to be told of a connection's end.
 #[cfg(feature = "testing")]
 pub(crate) type OnEnd = Box<dyn Fn(&Shared, &Ended) + Send + Sync>;
+
+impl Settings {
+    /// A connection is refused: a line of the log, unless there were many.
+    pub(crate) fn tell_refused(&self, refusal: Refusal, client: Client) {
+        let Some(admitted) = self.refusals.admit() else { return };
+        let (told, how) = match refusal.is_the_clients() {
+            true => ("a client has no room for another connection", self.limits.client_full.as_str()),
+            false => ("no room for another connection", self.limits.when_full.as_str()),
+        };
+        warn!(
+            listener = %self.name,
+            %client,
+            reason = refusal.counted().as_str(),
+            limit = refusal.key(),
+            when_full = how,
+            suppressed = admitted.suppressed,
+            "{told}"
+        );
+    }
+
+    /// Whether only a header will tell who the peer's client is.
+    pub(crate) fn names_client(&self, peer: Peer) -> bool {
+        self.layers.iter().any(|layer| layer.names_client(peer))
+    }
+}

@@ -12,29 +12,28 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::admission::{Admission, Decision, Permits, Refusal};
-use crate::config::WhenFull;
+use super::reply::Reply;
+use crate::admission::{Decision, Permits, Refusal};
+use crate::config::{ClientFull, WhenFull};
 use crate::connection::{Info, Registry, Settings, Shared};
-use crate::listener::{Accepted, Heartbeat, Listener, Socket};
+use crate::listener::{Accepted, Client, Heartbeat, Listener, Socket};
 use crate::telemetry::Sampler;
-use crate::telemetry::metrics::Refused;
 
 /// Most connections that are still taken from the backlog when the server stops.
 const LAST_ACCEPTS: usize = 1024;
 
 /// What a listener does with the connections that its accept loops bring.
 pub(super) struct Entrance {
-    pub(super) admission: Admission,
     pub(super) settings: Arc<Settings>,
     pub(super) registry: Arc<Registry>,
     /// Whether accepting is paused, as whoever runs the server wants it.
     pub(super) paused: Arc<watch::Sender<bool>>,
     /// The last id that a connection of this process was given.
     pub(super) last_id: Arc<AtomicU64>,
-    /// Refusals are as many as the peers want them to be.
-    pub(super) refusals: Sampler,
     /// A busy listener may be full, and not, many times a second.
     pub(super) fillings: Sampler,
+    /// What peers are told for whom there is no room.
+    pub(super) reply: Option<Reply>,
 }
 
 /// One listening socket, and what its connections are served by.
@@ -69,11 +68,11 @@ impl<S: Socket> AcceptLoop<S> {
                 }
                 // Before the next peer: once a pause was asked for, nobody is accepted.
                 Ok(()) = paused.changed() => {}
-                (accepted, permits) = self.next(), if accepts => match permits {
+                (accepted, decision) = self.next(), if accepts => match decision {
                     // Who comes after `pause` has returned may still have been accepted: it waits here, then.
                     _ if *paused.borrow() => self.held = Some(accepted),
-                    Some(permits) => self.entrance.serve(accepted, permits),
-                    None => self.entrance.turn_away(accepted),
+                    Decision::Admit(permits) => self.entrance.serve(accepted, permits),
+                    Decision::Refuse(refusal) => self.entrance.turn_away(accepted, refusal),
                 },
             }
         }
@@ -95,19 +94,19 @@ impl<S: Socket> AcceptLoop<S> {
                 () = &mut stopped => return self.give_up_held(),
                 _ = tick.tick() => self.listener.tick(),
                 Ok(()) = paused.changed() => {}
-                (accepted, permits) = self.next(), if accepts => match permits {
+                (accepted, decision) = self.next(), if accepts => match decision {
                     _ if *paused.borrow() => self.held = Some(accepted),
-                    Some(permits) => return self.entrance.serve(accepted, permits),
-                    None => self.entrance.turn_away(accepted),
+                    Decision::Admit(permits) => return self.entrance.serve(accepted, permits),
+                    Decision::Refuse(refusal) => self.entrance.turn_away(accepted, refusal),
                 },
             }
         }
     }
 
-    /// The next connection, with its permits unless it is to be turned away. Cancel safe: the next call goes on.
+    /// The next connection, and what was decided of it. Cancel safe: the next call goes on.
     ///
     /// With `when_full = "queue"` nothing is accepted while there is no room, so that peers wait in the backlog.
-    async fn next(&mut self) -> (Accepted, Option<Permits>) {
+    async fn next(&mut self) -> (Accepted, Decision) {
         let queue = self.entrance.when_full() == WhenFull::Queue;
         if queue && self.held.is_none() {
             self.room().await;
@@ -116,36 +115,36 @@ impl<S: Socket> AcceptLoop<S> {
             self.held = Some(self.listener.accept().await);
         }
         loop {
-            let decision = self.entrance.admission.decide();
-            match (decision, self.held.take()) {
-                (Decision::Admit(permits), Some(accepted)) => return (accepted, Some(permits)),
-                (Decision::Refuse(_), held) if queue => {
-                    self.held = held;
+            let Some(accepted) = self.held.take() else {
+                self.held = Some(self.listener.accept().await);
+                continue;
+            };
+            match self.entrance.decide(&accepted) {
+                Decision::Refuse(refusal) if queue && !refusal.is_the_clients() => {
+                    self.held = Some(accepted);
                     self.room().await;
                 }
-                (Decision::Refuse(refusal), Some(accepted)) => {
-                    self.entrance.refused(refusal);
-                    return (accepted, None);
-                }
-                (_, None) => self.held = Some(self.listener.accept().await),
+                decision => return (accepted, decision),
             }
         }
     }
 
     /// Waits until there is room.
     async fn room(&mut self) {
-        let Some(refusal) = self.entrance.admission.full() else { return };
+        let admission = &self.entrance.settings.admission;
+        let Some(refusal) = admission.full() else { return };
         if !mem::replace(&mut self.full, true) {
             self.entrance.filled(refusal);
         }
-        self.entrance.admission.room().await;
+        admission.room().await;
         self.full = false;
     }
 
     /// Whom it has accepted and found no place for until its end is not served.
     fn give_up_held(&mut self) {
         if let Some(accepted) = self.held.take() {
-            self.entrance.turn_away(accepted);
+            let refusal = self.entrance.settings.admission.full().unwrap_or(Refusal::ListenerFull);
+            self.entrance.turn_away(accepted, refusal);
         }
     }
 
@@ -158,8 +157,10 @@ impl<S: Socket> AcceptLoop<S> {
             // Outside the task's budget, which would end after the first 128.
             let next = pin!(coop::unconstrained(self.next())).poll(&mut cx);
             match next {
-                Poll::Ready((accepted, Some(permits))) => self.entrance.serve(accepted, permits),
-                Poll::Ready((accepted, None)) => self.entrance.turn_away(accepted),
+                Poll::Ready((accepted, Decision::Admit(permits))) => self.entrance.serve(accepted, permits),
+                Poll::Ready((accepted, Decision::Refuse(refusal))) => {
+                    self.entrance.turn_away(accepted, refusal)
+                }
                 Poll::Pending => return,
             }
         }
@@ -171,9 +172,24 @@ impl Entrance {
         self.settings.limits.when_full
     }
 
-    fn turn_away(&self, accepted: Accepted) {
-        self.settings.metrics.refused(Refused::Limit);
-        accepted.turn_away(self.when_full());
+    /// A peer is its own client, unless a header is going to tell another.
+    fn decide(&self, accepted: &Accepted) -> Decision {
+        let client = (!self.settings.names_client(accepted.peer)).then_some(Client(accepted.peer.0));
+        self.settings.admission.decide(client)
+    }
+
+    fn turn_away(&self, accepted: Accepted, refusal: Refusal) {
+        self.settings.tell_refused(refusal, Client(accepted.peer.0));
+        self.settings.metrics.refused(refusal.counted());
+        let how = match (refusal.is_the_clients(), self.settings.limits.client_full) {
+            (false, _) => self.when_full(),
+            (true, ClientFull::Close) => WhenFull::Close,
+            (true, ClientFull::Reset) => WhenFull::Reset,
+        };
+        match (how, &self.reply) {
+            (WhenFull::Reply, Some(reply)) => reply.give(accepted.stream),
+            _ => accepted.turn_away(how),
+        }
     }
 
     fn serve(&self, accepted: Accepted, permits: Permits) {
@@ -183,20 +199,6 @@ impl Entrance {
         let info = Info::new(id, Arc::clone(&self.settings), accepted.peer, accepted.local);
         let shared = Shared::new(info, accepted.stream);
         Arc::clone(&self.settings.service).serve(self.registry.enter(shared, permits));
-    }
-
-    /// A peer was turned away.
-    fn refused(&self, refusal: Refusal) {
-        if let Some(admitted) = self.refusals.admit() {
-            warn!(
-                listener = %self.settings.name,
-                reason = refusal.as_str(),
-                limit = refusal.key(),
-                when_full = self.when_full().as_str(),
-                suppressed = admitted.suppressed,
-                "no room for another connection"
-            );
-        }
     }
 
     /// From now on peers wait in the backlog, if there are any.
@@ -213,7 +215,7 @@ impl Entrance {
     /// Tells how many lines were left out of the log, once no more follow.
     fn tell_the_rest(&self) {
         let listener = &self.settings.name;
-        if let Some(suppressed) = self.refusals.rest() {
+        if let Some(suppressed) = self.settings.refusals.rest() {
             warn!(%listener, suppressed, "further peers found no room");
         }
         if let Some(suppressed) = self.settings.failures.rest() {

@@ -16,6 +16,7 @@ mod phase;
 #[cfg(feature = "testing")]
 mod probe;
 mod ready;
+mod reply;
 #[cfg(feature = "schema")]
 mod schema;
 mod start;

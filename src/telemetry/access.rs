@@ -31,10 +31,13 @@ pub(crate) fn record(connection: &Shared, ended: &Ended) {
         );
     }
     #[cfg(feature = "admin")]
-    if let Some(remembered) = &connection.settings().remembered {
+    if let Some(remembered) = &connection.settings().remembered
+        && !ended.reason.is_refusal()
+    {
         remembered.note(gone(connection, ended, error.clone()));
     }
-    if !connection.settings().access {
+    // Of those that are refused, a few are told where it happens.
+    if !connection.settings().access || ended.reason.is_refusal() {
         return;
     }
     let counters = connection.counters();

@@ -1,5 +1,6 @@
 //! A connection over memory, under a paused clock: what its client sees, and the word for its end.
 
+mod admission;
 mod deadlines;
 mod deadlines_own;
 mod deadlines_stuck;
@@ -32,7 +33,7 @@ use tracing::instrument::WithSubscriber;
 
 pub(super) use self::script::Script;
 use super::*;
-use crate::admission::{Admission, Decision, Gate};
+use crate::admission::{Admission, Clients, Crowd, Decision, Gate};
 use crate::codec::{Framing, Lines};
 use crate::config::{Limits, Timeouts};
 use crate::connection::Settings;
@@ -54,6 +55,8 @@ struct Setup {
     timeouts: Timeouts,
     drain_timeout: Option<Duration>,
     layers: Vec<Box<dyn Layer>>,
+    clients: Option<Clients>,
+    crowd: Option<Crowd>,
     registry: Arc<Registry>,
     gate: Arc<Gate>,
 }
@@ -92,6 +95,8 @@ impl Setup {
             timeouts: off,
             drain_timeout: None,
             layers: Vec::new(),
+            clients: None,
+            crowd: None,
             registry: Arc::new(Registry::new()),
             gate: Arc::new(Gate::new(None)),
         }
@@ -153,6 +158,10 @@ impl Setup {
         let service = Arc::new(Service::new(handler, move |_: &H| codec.clone()));
         let settings = Settings {
             failures: Sampler::new(),
+            admission: Admission::new(Arc::clone(&self.gate), Arc::new(Gate::new(None)))
+                .with_clients(self.clients.take())
+                .with_establishing(self.crowd.take()),
+            refusals: Sampler::new(),
             name: "test".into(),
             service: Arc::clone(&service) as Arc<dyn Serve>,
             limits: self.limits,
@@ -175,8 +184,9 @@ impl Setup {
         let log = Capture::new();
         let dispatch = log.dispatch();
         move |stream| {
-            let admission = Admission::new(Arc::clone(&gate), Arc::new(Gate::new(None)));
-            let Decision::Admit(permits) = admission.decide() else { panic!("the gate is full") };
+            let Decision::Admit(permits) = settings.admission.decide(None) else {
+                panic!("the gate is full")
+            };
             let id = last_id.fetch_add(1, Ordering::Relaxed) + 1;
             let info = Info::new(id, Arc::clone(&settings), Peer(Address::Unnamed), Local(Address::Unnamed));
             settings.metrics.admitted();

@@ -1,11 +1,13 @@
 //! The accept loop, over a scripted socket and over real ones.
 
+mod client_limits;
 mod documented;
 mod ended;
 mod full;
 mod metrics;
 mod once;
 mod pause;
+mod reply;
 
 use std::io;
 use std::net::SocketAddr;
@@ -57,6 +59,15 @@ struct Setup {
 
 impl Setup {
     fn new(connections: Option<usize>, when_full: WhenFull, service: Arc<dyn Serve>) -> Self {
+        Self::with(connections, when_full, service, |admission| admission)
+    }
+
+    fn with(
+        connections: Option<usize>,
+        when_full: WhenFull,
+        service: Arc<dyn Serve>,
+        limit: impl FnOnce(Admission) -> Admission,
+    ) -> Self {
         let (server, listener) = (Arc::new(Gate::new(None)), Arc::new(Gate::new(connections)));
         let registry = Arc::new(Registry::new());
         let settings = Settings {
@@ -72,18 +83,19 @@ impl Setup {
             remembered: None,
             access: false,
             failures: Sampler::new(),
+            admission: limit(Admission::new(Arc::clone(&server), Arc::clone(&listener))),
+            refusals: Sampler::new(),
             layers: Vec::new(),
             #[cfg(feature = "testing")]
             on_end: None,
         };
         let entrance = Arc::new(Entrance {
-            admission: Admission::new(Arc::clone(&server), Arc::clone(&listener)),
             settings: Arc::new(settings),
             registry: Arc::clone(&registry),
             paused: Arc::new(watch::Sender::new(false)),
             last_id: Arc::new(AtomicU64::new(0)),
-            refusals: Sampler::new(),
             fillings: Sampler::new(),
+            reply: None,
         });
         Self { entrance, server, listener, registry, stop: CancellationToken::new() }
     }
