@@ -190,7 +190,12 @@ impl Shard {
     }
 
     fn remember(&mut self, key: Key, spent: u64) {
-        if self.recent.len() >= GENERATION && !self.recent.contains_key(&key) {
+        // A full table grows at an `insert`, even of a key that it has.
+        if let Some(known) = self.recent.get_mut(&key) {
+            *known = spent;
+            return;
+        }
+        if self.recent.len() >= GENERATION {
             // Cleared, it keeps its memory for the next.
             self.older.clear();
             mem::swap(&mut self.recent, &mut self.older);

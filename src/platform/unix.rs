@@ -4,6 +4,8 @@ mod accept_queue;
 mod account;
 #[cfg(feature = "cli")]
 mod identity;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod kept_file;
 #[cfg(feature = "cli")]
 mod manager;
 #[cfg(feature = "admin")]
@@ -43,7 +45,7 @@ pub(crate) use self::identity::{Identity, IdentityError};
 pub(crate) use self::manager::{has_manager, notify, watchdog};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, is_public};
-pub(crate) use self::process::process_figures;
+pub(crate) use self::process::{keep_figures, process_figures};
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
     LACKING_SOCKET_OPTIONS, claim_address, keepalive, set_defer_accept, set_fast_open, set_freebind,

@@ -36,7 +36,7 @@ use windows_sys::Win32::Storage::FileSystem::{BY_HANDLE_FILE_INFORMATION, GetFil
 pub(crate) use self::console::{Signals, terminal_knows_colour};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, is_public};
-pub(crate) use self::process::process_figures;
+pub(crate) use self::process::{keep_figures, process_figures};
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{has_manager, notify};
 #[cfg(feature = "cli")]

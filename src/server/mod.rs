@@ -39,6 +39,8 @@ use tracing::info;
 use crate::admission::Gate;
 use crate::connection::{Connections, Registry};
 use crate::listener::{Heartbeat, ListenAddress, Queue};
+#[cfg(feature = "admin")]
+use crate::telemetry::metrics::Figures;
 use crate::telemetry::metrics::{ListenerMetrics, exposition};
 #[cfg(feature = "admin")]
 use crate::telemetry::remembered::{Gone, Remembered};
@@ -116,6 +118,13 @@ impl Server {
     /// Every listener, in the order of the file.
     pub fn listeners(&self) -> Vec<ListenerStatus> {
         self.0.listeners.iter().map(|listener| listener.status(&self.0.connections)).collect()
+    }
+
+    /// What was counted for a listener; `None` for a name that there is not.
+    #[cfg(feature = "admin")]
+    pub(crate) fn figures(&self, listener: &str) -> Option<Figures> {
+        let listener = self.0.listeners.iter().find(|running| &*running.name == listener);
+        listener.map(|listener| listener.metrics.read())
     }
 
     /// Where the admin interface listens, if the file has `[admin]`: with port 0 there, the port that the system chose.

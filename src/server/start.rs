@@ -37,7 +37,7 @@ use crate::telemetry::metrics::ListenerMetrics;
 use crate::telemetry::remembered::Remembered;
 
 /// Descriptors that `max_connections = "auto"` leaves for everything that is not a connection: the standard streams, the
-/// runtime's own, files and pipes of handlers.
+/// runtime's own, files that figures are read from, files and pipes of handlers.
 const RESERVED_DESCRIPTORS: usize = 32;
 
 /// How many connections `limits.establishing = "auto"` lets be established at once: half of those that there may be, so that
@@ -138,6 +138,7 @@ impl OpenSocket {
 
 /// Runs the accept loops. Nothing can fail any more.
 fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
+    platform::keep_figures();
     let addresses: usize = open.iter().map(|listener| listener.sockets.len()).sum();
     let told = if open.iter().any(|listener| listener.ready.reply.is_some()) { reply::MOST } else { 0 };
     let connections = Arc::new(Gate::new(max_connections(config, addresses + told)));

@@ -71,7 +71,8 @@ async fn status_is_a_table_or_json() {
         &format!("process {}, serving for", setup.service.id()),
         "connections    1 of ",
         "LISTENER  STATE",
-        "echo      accepting  1",
+        "CONNECTIONS  LIMIT      ACCEPTED  REFUSED  IN   OUT  HANDLER  ADDRESS",
+        "echo      accepting  1            unlimited  1         0        0 B  0 B  echo     127.0.0.1:",
     ] {
         assert!(told.contains(text), "no {text:?} in {told}");
     }

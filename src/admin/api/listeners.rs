@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::counters::{Allowed, Counters, Patience};
 use super::{Nothing, done, no_listener, seconds};
 use crate::admin::problem::Problem;
 use crate::admin::program::Context;
@@ -63,6 +64,9 @@ pub(super) struct Listener {
     handler: String,
     /// Null is the handler's own.
     codec: Option<String>,
+    limits: Allowed,
+    timeouts: Patience,
+    counters: Counters,
 }
 
 /// Every listener with what is configured for it.
@@ -74,8 +78,14 @@ pub(super) fn all(context: &Context) -> impl Iterator<Item = (ListenerStatus, &L
     })
 }
 
-pub(super) fn listener((status, config): (ListenerStatus, &ListenerConfig)) -> Listener {
-    Listener {
+/// Every listener, with what was counted for it.
+pub(super) fn told_of_all(context: &Context) -> Vec<Listener> {
+    all(context).filter_map(|one| listener(context, one)).collect()
+}
+
+fn listener(context: &Context, (status, config): (ListenerStatus, &ListenerConfig)) -> Option<Listener> {
+    let figures = context.server.figures(&status.name)?;
+    Some(Listener {
         state: status.state.as_str(),
         addresses: status.addresses.iter().map(ToString::to_string).collect(),
         connections: status.connections,
@@ -85,12 +95,15 @@ pub(super) fn listener((status, config): (ListenerStatus, &ListenerConfig)) -> L
         heartbeat_age_seconds: seconds(status.heartbeat_age),
         handler: config.handler.name.clone(),
         codec: config.codec.as_ref().map(|codec| codec.name.clone()),
+        limits: Allowed::from(&config.limits),
+        timeouts: Patience::from(&config.timeouts),
+        counters: Counters::from(figures),
         name: status.name,
-    }
+    })
 }
 
 async fn list(State(context): State<Shared>) -> Answer<Listeners> {
-    Answer(Listeners { listeners: all(&context).map(listener).collect() })
+    Answer(Listeners { listeners: told_of_all(&context) })
 }
 
 async fn one(State(context): State<Shared>, Named(name): Named<String>) -> Result<Answer<Listener>, Problem> {
@@ -138,6 +151,6 @@ async fn drain(
 
 /// How a listener is.
 fn told(context: &Context, name: &str) -> Result<Answer<Listener>, Problem> {
-    let mut found = all(context).filter(|(status, _)| status.name == name);
-    found.next().map(|found| Answer(listener(found))).ok_or_else(|| no_listener(name))
+    let found = all(context).find(|(status, _)| status.name == name);
+    found.and_then(|found| listener(context, found)).map(Answer).ok_or_else(|| no_listener(name))
 }

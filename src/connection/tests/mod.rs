@@ -8,6 +8,7 @@ mod drain;
 mod endings;
 mod establishing;
 mod handles;
+mod held;
 mod lingering;
 mod live;
 mod memory;
