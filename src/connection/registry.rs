@@ -74,6 +74,18 @@ impl Registry {
         sums
     }
 
+    /// What connections hold in memory, all together.
+    pub(crate) fn held(&self) -> u64 {
+        let mut held = 0;
+        self.for_each(|shared| held += shared.held());
+        held
+    }
+
+    /// There is room again: those that waited with reading go on.
+    pub(crate) fn go_on(&self) {
+        self.for_each(Shared::go_on);
+    }
+
     /// Every connection, by id. One share after the other, and for none longer than it takes to take down who is in it.
     pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
         let mut all = Vec::new();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use super::budget::Budget;
 #[cfg(feature = "testing")]
 use super::end::Ended;
 #[cfg(feature = "admin")]
@@ -29,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) service: Arc<dyn Serve>,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
+    /// What all connections of the server may hold.
+    pub(crate) budget: Arc<Budget>,
     /// How long a connection may take to end once its lifetime is over: `server.drain_timeout`.
     pub(crate) drain_timeout: Option<Duration>,
     /// The listener's counters: one and the same for as long as there is a listener of that name.

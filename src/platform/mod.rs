@@ -20,8 +20,8 @@ pub(crate) use system::connect;
 pub(crate) use system::{
     ABSTRACT_SOCKETS, CHANGES_USER, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH, SocketAccess, SocketFile,
     Spare, UNIX_SOCKETS, UnixListener, UnixStream, accept_queue, accept_queue_overflows, claim_address,
-    credentials, descriptor_limit, group_id, is_acknowledged, keep_figures, keepalive, process_figures,
-    set_defer_accept, set_fast_open, set_freebind, set_reuse_port, unix_listener, user_id,
+    credentials, descriptor_limit, group_id, is_acknowledged, keep_figures, keepalive, memory_limit,
+    process_figures, set_defer_accept, set_fast_open, set_freebind, set_reuse_port, unix_listener, user_id,
 };
 #[cfg(feature = "cli")]
 pub(crate) use system::{

@@ -8,6 +8,7 @@ mod identity;
 mod kept_file;
 #[cfg(feature = "cli")]
 mod manager;
+mod memory;
 #[cfg(feature = "admin")]
 mod private_file;
 mod process;
@@ -43,6 +44,7 @@ pub(crate) use self::account::{group_id, user_id};
 pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]
 pub(crate) use self::manager::{has_manager, notify, watchdog};
+pub(crate) use self::memory::memory_limit;
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, is_public};
 pub(crate) use self::process::{keep_figures, process_figures};

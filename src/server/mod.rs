@@ -10,6 +10,7 @@ mod catalogue;
 mod drain;
 mod first_of;
 mod layers;
+mod memory;
 mod metrics;
 #[cfg(feature = "admin")]
 mod phase;
@@ -23,6 +24,7 @@ mod start;
 mod status;
 #[cfg(test)]
 mod tests;
+mod watchdog;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -37,7 +39,7 @@ use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::admission::Gate;
-use crate::connection::{Connections, Registry};
+use crate::connection::{Budget, Connections, Registry, Settings};
 use crate::listener::{Heartbeat, ListenAddress, Queue};
 #[cfg(feature = "admin")]
 use crate::telemetry::metrics::Figures;
@@ -56,6 +58,7 @@ pub(crate) use self::probe::Probe;
 pub use self::ready::Ready;
 pub use self::start::StartError;
 pub use self::status::{ListenerState, ListenerStatus};
+use self::watchdog::Blocked;
 
 /// A running server. A handle: clones are the same server, and dropping them changes nothing.
 #[derive(Clone)]
@@ -66,6 +69,8 @@ struct Running {
     listeners: Vec<RunningListener>,
     registry: Arc<Registry>,
     connections: Arc<Gate>,
+    budget: Arc<Budget>,
+    blocked: Arc<Blocked>,
     accept_loops: TaskTracker,
     /// Ends the accept loops.
     stop: CancellationToken,
@@ -93,6 +98,7 @@ struct RunningListener {
     /// What waits at its sockets of TCP, by their addresses.
     queues: Vec<(String, Queue)>,
     connections: Arc<Gate>,
+    settings: Arc<Settings>,
     metrics: Arc<ListenerMetrics>,
     paused: Arc<watch::Sender<bool>>,
 }

@@ -15,7 +15,7 @@ use super::bind::{Bound, BoundListener};
 use super::first_of::FirstOf;
 use super::ready::ReadyListener;
 use super::reply::{self, Reply};
-use super::{Running, RunningListener, Server};
+use super::{Running, RunningListener, Server, memory, watchdog};
 #[cfg(feature = "admin")]
 use crate::admin::AdminError;
 use crate::admission::{Admission, Bucket, Clients, Crowd, Gate, Prefixes};
@@ -24,7 +24,7 @@ use crate::config::meant::AdminConfig;
 use crate::config::{Config, Limits, MaxConnections};
 #[cfg(feature = "admin")]
 use crate::connection::Questions;
-use crate::connection::{Registry, Settings};
+use crate::connection::{Budget, Registry, Settings};
 use crate::listener::{
     Heartbeat, ListenAddress, Listener, Listening, Queue, Socket, Spare, TcpSocket, UnixSocket,
 };
@@ -143,6 +143,11 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
     let told = if open.iter().any(|listener| listener.ready.reply.is_some()) { reply::MOST } else { 0 };
     let connections = Arc::new(Gate::new(max_connections(config, addresses + told)));
     let registry = Arc::new(Registry::new());
+    let budget = Arc::new(Budget::new(memory::limit(config.server.max_buffered)));
+    if budget.limit().is_some() {
+        tokio::spawn(memory::keep(Arc::downgrade(&registry), Arc::clone(&budget)));
+    }
+    let blocked = watchdog::start(Handle::current().metrics(), &connections);
     let replies = Arc::new(Semaphore::new(reply::MOST));
     let last_id = Arc::new(AtomicU64::new(0));
     let spare = Arc::new(Spare::new());
@@ -174,6 +179,7 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             failures: Sampler::new(),
             admission,
             refusals: Sampler::new(),
+            budget: Arc::clone(&budget),
             layers: ready.layers,
             #[cfg(feature = "testing")]
             on_end,
@@ -195,6 +201,7 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             heartbeats: Vec::new(),
             queues: Vec::new(),
             connections: gate,
+            settings: Arc::clone(&settings),
             metrics,
             paused,
         };
@@ -229,6 +236,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
         listeners,
         registry,
         connections,
+        budget,
+        blocked,
         accept_loops,
         stop,
         abort: CancellationToken::new(),

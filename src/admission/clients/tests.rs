@@ -146,7 +146,7 @@ async fn what_is_remembered_is_bounded_and_who_keeps_coming_is_not_forgotten() {
         .map(|shard| lock(shard))
         .map(|shard| shard.recent.capacity() + shard.older.capacity())
         .sum();
-    assert_eq!(places, MOST_REMEMBERED, "no table has grown beyond the size that was reckoned with");
+    assert!(places <= MOST_REMEMBERED, "a table has grown beyond the size that was reckoned with: {places}");
     assert_eq!(size_of::<(Key, u64)>(), 32);
 }
 

@@ -1,6 +1,7 @@
 //! A connection over memory, under a paused clock: what its client sees, and the word for its end.
 
 mod admission;
+mod budget;
 mod deadlines;
 mod deadlines_own;
 mod deadlines_stuck;
@@ -58,6 +59,7 @@ struct Setup {
     layers: Vec<Box<dyn Layer>>,
     clients: Option<Clients>,
     crowd: Option<Crowd>,
+    budget: Arc<Budget>,
     registry: Arc<Registry>,
     gate: Arc<Gate>,
 }
@@ -98,6 +100,7 @@ impl Setup {
             layers: Vec::new(),
             clients: None,
             crowd: None,
+            budget: Arc::new(Budget::new(None)),
             registry: Arc::new(Registry::new()),
             gate: Arc::new(Gate::new(None)),
         }
@@ -163,6 +166,7 @@ impl Setup {
                 .with_clients(self.clients.take())
                 .with_establishing(self.crowd.take()),
             refusals: Sampler::new(),
+            budget: Arc::clone(&self.budget),
             name: "test".into(),
             service: Arc::clone(&service) as Arc<dyn Serve>,
             limits: self.limits,

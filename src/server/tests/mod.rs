@@ -4,6 +4,7 @@ mod client_limits;
 mod documented;
 mod ended;
 mod full;
+mod memory;
 mod metrics;
 mod once;
 mod pause;
@@ -27,7 +28,7 @@ use super::accept_loop::{AcceptLoop, Entrance};
 use crate::admission::{Admission, Gate};
 use crate::codec::Framing;
 use crate::config::{Limits, SocketOptions, Timeouts, WhenFull};
-use crate::connection::{Connection, Registry, Settings};
+use crate::connection::{Budget, Connection, Registry, Settings};
 use crate::establish::Stream;
 use crate::handler::{HandlerError, Serve, Service, handler_fn};
 use crate::listener::{
@@ -85,6 +86,7 @@ impl Setup {
             failures: Sampler::new(),
             admission: limit(Admission::new(Arc::clone(&server), Arc::clone(&listener))),
             refusals: Sampler::new(),
+            budget: Arc::new(Budget::new(Some(100_000))),
             layers: Vec::new(),
             #[cfg(feature = "testing")]
             on_end: None,
