@@ -129,6 +129,13 @@ mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+// What `fuzz/` runs; no part of the API.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzed {
+    pub use crate::establish::fuzzed::proxy_header;
+}
+
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/tutorial.md")]
 pub mod tutorial {}
@@ -152,6 +159,7 @@ pub use crate::connection::{
     Connection, ConnectionError, ConnectionHandle, ConnectionState, ConnectionStatus, Connections, Drain,
     EndReason, Info, RawStream, Receiver, Sender, SharedFrame, SlowConsumer, TrySendError,
 };
+pub use crate::establish::{ProxyAddresses, ProxyHeader, ProxySsl, ProxyTlvError, ProxyVersion};
 pub use crate::handler::{Handler, HandlerError, HandlerFn, handler_fn};
 #[cfg(feature = "tower")]
 pub use crate::handler::{ServiceHandler, service_handler};

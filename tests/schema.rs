@@ -86,13 +86,14 @@ fn the_shipped_files_are_right() {
 }
 
 /// Fixtures that have no fault, or one that no schema can tell: what is there twice, or does not fit something else.
-const RIGHT: [&str; 10] = [
+const RIGHT: [&str; 11] = [
     "admin_unix",
     "admin_useless",
     "duplicate_address",
     "duplicate_name",
     "flush_at",
     "lacking",
+    "proxy_protocol_nobody",
     "useless_limits",
     "useless_socket",
     "valid",
@@ -103,8 +104,8 @@ const RIGHT: [&str; 10] = [
 const UNREADABLE: [&str; 4] = ["control", "syntax", "syntax_header", "syntax_twice"];
 
 /// Where the others are wrong. A key that is unknown or missing is a fault of its table. The schema does not see that
-/// `flush_at` in bad_size, and `idle` and `half_close` in bad_duration, are too large.
-const WRONG: [(&str, &[&str]); 18] = [
+/// bits beyond a prefix in proxy_protocol, `flush_at` in bad_size, and `idle` and `half_close` in bad_duration, are too large.
+const WRONG: [(&str, &[&str]); 19] = [
     (
         "admin",
         &[
@@ -180,6 +181,17 @@ const WRONG: [(&str, &[&str]); 18] = [
     ),
     ("no_listener", &[""]),
     ("one_bracket", &["/listener"]),
+    (
+        "proxy_protocol",
+        &[
+            "/defaults/proxy_protocol/trusted",
+            "/listener/0/proxy_protocol/trusted/1",
+            "/listener/0/proxy_protocol/trusted/2",
+            "/listener/1/proxy_protocol",
+            "/listener/2/proxy_protocol/trusted",
+            "/listener/3/proxy_protocol",
+        ],
+    ),
     (
         "several",
         &[

@@ -9,7 +9,7 @@ use crate::Builder;
 use crate::config::meant::{
     AdminConfig, Config, Limits, ListenerConfig, LogConfig, ServerConfig, SocketOptions, Timeouts,
 };
-use crate::config::shown::{Row, admin, choice, limits, log, server, socket, timeouts};
+use crate::config::shown::{Row, admin, choice, limits, log, proxy_protocol, server, socket, timeouts};
 use crate::telemetry;
 
 use super::exit::Exit;
@@ -60,6 +60,7 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
         socket: options,
         limits: most,
         timeouts: deadlines,
+        proxy_protocol: proxies,
     } = config;
     writeln!(f, "listener {name}")?;
     for address in addresses {
@@ -70,7 +71,8 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
     row(f, "handler", &choice(handler))?;
     table(f, socket(options), socket(&SocketOptions::default()))?;
     table(f, limits(most), limits(&Limits::default()))?;
-    table(f, timeouts(deadlines), timeouts(&Timeouts::default()))
+    table(f, timeouts(deadlines), timeouts(&Timeouts::default()))?;
+    table(f, proxy_protocol(proxies.as_ref()), proxy_protocol(None))
 }
 
 fn table<const N: usize>(f: &mut fmt::Formatter<'_>, rows: [Row; N], defaults: [Row; N]) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! `server.toml` as meant: typed, resolved, nothing left to default.
 
 mod admin;
+mod proxy_protocol;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub(crate) use self::admin::{AdminConfig, Open};
+pub(crate) use self::proxy_protocol::{ProxyProtocolConfig, Trusted};
 use super::options::Choice;
 
 /// A whole `server.toml`, resolved.
@@ -114,6 +116,8 @@ pub(crate) struct ListenerConfig {
     pub(crate) socket: SocketOptions,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
+    /// `None` = no header is looked for.
+    pub(crate) proxy_protocol: Option<ProxyProtocolConfig>,
 }
 
 /// Where a listener is to listen, as the file has it.

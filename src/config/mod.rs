@@ -74,8 +74,8 @@ use self::de::salvage;
 pub(crate) use self::fault::Faults;
 pub(crate) use self::file::read_file;
 pub(crate) use self::meant::{
-    ClientFull, Config, Endpoint, Limits, ListenerConfig, MaxBuffered, MaxConnections, Rate, SocketOptions,
-    Timeouts, WhenFull,
+    ClientFull, Config, Endpoint, Limits, ListenerConfig, MaxBuffered, MaxConnections, ProxyProtocolConfig,
+    Rate, SocketOptions, Timeouts, Trusted, WhenFull,
 };
 pub(crate) use self::nearest::advice;
 pub(crate) use self::options::Choice;

@@ -88,6 +88,8 @@ impl Report<'_> {
         self.of_defaults(name, shown::socket(&config.socket), shown::socket(&SocketOptions::default()));
         self.of_defaults(name, shown::limits(&config.limits), shown::limits(&Limits::default()));
         self.of_defaults(name, shown::timeouts(&config.timeouts), shown::timeouts(&Timeouts::default()));
+        let proxy_protocol = shown::proxy_protocol(config.proxy_protocol.as_ref());
+        self.of_defaults(name, proxy_protocol, shown::proxy_protocol(None));
     }
 
     /// Keys that a listener has of its own, or from `[defaults]`.

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::meant::{ClientFull, LogFormat, Open, WhenFull};
+use super::meant::{ClientFull, LogFormat, Open, Trusted, WhenFull};
 use super::value::{
     Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Backlog, BufferSize, Buffered,
     Connections, FastOpen, FilePath, HostName, Keep, Mode, Name, OnlyV6, Percent, PrefixV4, PrefixV6,
@@ -80,6 +80,7 @@ pub(super) struct Defaults {
     pub(super) socket: Socket,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
+    pub(super) proxy_protocol: Option<ProxyProtocol>,
 }
 
 /// One `[[listener]]`.
@@ -101,6 +102,7 @@ pub(super) struct Listener {
     pub(super) socket: Socket,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
+    pub(super) proxy_protocol: Option<ProxyProtocol>,
 }
 
 /// `socket.*`: options of sockets, and of the connections that come from them.
@@ -157,4 +159,14 @@ pub(super) struct Timeouts {
     pub(super) half_close: Option<Timeout>,
     pub(super) lifetime: Option<Timeout>,
     pub(super) lifetime_jitter: Option<Percent>,
+}
+
+/// `proxy_protocol.*`: headers with the client's address, from proxies that pass connections on. It is on where it is written.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["trusted"])))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ProxyProtocol {
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub(super) trusted: Option<Vec<Trusted>>,
 }

@@ -169,11 +169,13 @@ pub(crate) struct Ended {
     /// The handler's own word, in the place of `handler_error`.
     pub(super) word: Option<&'static str>,
     pub(crate) error: Option<BoxError>,
+    /// Somebody only looked whether the service is there.
+    pub(crate) is_probe: bool,
 }
 
 impl Ended {
     pub(super) fn new(reason: EndReason) -> Self {
-        Self { reason, word: None, error: None }
+        Self { reason, word: None, error: None, is_probe: false }
     }
 
     /// The word for it in log, metric and API.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::settings::Settings;
-use crate::establish::Facts;
+use crate::establish::{Facts, ProxyHeader};
 use crate::listener::{Client, Compact, Local, Peer};
 
 /// What is known of a connection when its handler starts. It does not change.
@@ -52,6 +52,16 @@ impl Info {
     /// The address that the service believes it talks to.
     pub fn client(&self) -> Client {
         self.facts.get().and_then(|facts| facts.client).unwrap_or(Client(self.peer.into()))
+    }
+
+    /// What the PROXY header says, where the listener trusts the peer to send one.
+    pub fn proxy(&self) -> Option<&ProxyHeader> {
+        self.facts.get().and_then(|facts| facts.proxy.as_ref())
+    }
+
+    /// Whether somebody only looks whether the service is there.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.facts.get().is_some_and(|facts| facts.is_probe())
     }
 
     /// The address of this end.

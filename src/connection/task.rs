@@ -286,13 +286,14 @@ impl Outcome {
             }),
             Self::Returned(Err(error)) => {
                 let (word, error) = error.into_parts();
-                Ended { reason: EndReason::HandlerError, word, error }
+                Ended { word, error, ..Ended::new(EndReason::HandlerError) }
             }
             Self::Panicked(message) => {
                 Ended { error: Some(message.into()), ..Ended::new(EndReason::HandlerPanic) }
             }
             Self::NotEstablished(EstablishError { step, cause }) => match cause {
                 Cause::TimedOut => Ended::new(step.timed_out()),
+                Cause::Left => Ended { is_probe: true, ..Ended::new(EndReason::ClientClosed) },
                 Cause::Failed(error) => Ended { error: Some(error), ..Ended::new(step.failed()) },
                 Cause::Refused(refusal, _) => Ended::new(refusal.into()),
             },

@@ -32,11 +32,11 @@ pub(crate) trait Layer: Send + Sync {
 pub(crate) type TakeOff<'a> = Pin<Box<dyn Future<Output = Result<Layered, BoxError>> + Send + 'a>>;
 
 /// A connection on its way to the first frame.
-#[allow(dead_code, reason = "the layers of the tests are the only ones yet")]
 pub(crate) struct Layered {
     /// What is left of the layers so far.
     pub(crate) stream: Stream,
     pub(crate) peer: Peer,
+    #[allow(dead_code, reason = "no layer asks yet")]
     pub(crate) local: Local,
     /// What they have found out.
     pub(crate) facts: Facts,

@@ -1,13 +1,14 @@
 //! What comes before the first frame: layers that are taken off a connection's byte stream in its own task.
 //!
-//! A listener has them in the order in which a byte meets them: PROXY header, TLS, WebSocket. There is none yet but those of
-//! the tests: a plain connection has none and is established at once. One deadline, `timeouts.establish`, spans them all.
+//! A listener has them in the order in which a byte meets them: PROXY header, TLS, WebSocket. A plain
+//! connection has none and is established at once. One deadline, `timeouts.establish`, spans them all.
 //!
 //! Between the layer that says who the client is and the next one stands the client stage of admission: whoever is refused
 //! costs no handshake.
 
 mod facts;
 mod layer;
+pub(crate) mod proxy_protocol;
 mod stream;
 
 use std::time::Duration;
@@ -18,6 +19,11 @@ pub(crate) use self::facts::Facts;
 #[cfg(test)]
 pub(crate) use self::layer::TakeOff;
 pub(crate) use self::layer::{Layer, Layered, Step};
+use self::proxy_protocol::ProxyError;
+pub(crate) use self::proxy_protocol::ProxyProtocol;
+#[cfg(fuzzing)]
+pub(crate) use self::proxy_protocol::fuzzed;
+pub use self::proxy_protocol::{ProxyAddresses, ProxyHeader, ProxySsl, ProxyTlvError, ProxyVersion};
 pub(crate) use self::stream::Stream;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::stream::Transport;
@@ -38,13 +44,24 @@ pub(crate) struct EstablishError {
 pub(crate) enum Cause {
     /// It was not done when `timeouts.establish` was over.
     TimedOut,
+    /// The client was gone before it had sent anything: whoever looks whether somebody listens does that.
+    Left,
     Failed(BoxError),
     /// It has told who the client is, and that one is not let in.
     Refused(Refusal, Client),
 }
 
-/// Takes every layer off, in order, until `limit` after `accepted`. `admit` is asked of the client that a layer names; where
-/// that names none, as a proxy does for a check of its own, nobody is asked.
+impl Cause {
+    fn of(error: BoxError) -> Self {
+        match error.downcast_ref() {
+            Some(ProxyError::Left) => Self::Left,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// Takes every layer off, in order, until `limit` after `accepted`. `admit` is asked of the client that a layer names, or
+/// of the peer where it names none; but not of a proxy that only looks whether the service is there.
 ///
 /// # Errors
 ///
@@ -70,9 +87,10 @@ pub(crate) async fn establish(
                 Err(_) => return Err(EstablishError { step, cause: Cause::TimedOut }),
             },
         };
-        layered = taken_off.map_err(|error| EstablishError { step, cause: Cause::Failed(error) })?;
+        layered = taken_off.map_err(|error| EstablishError { step, cause: Cause::of(error) })?;
         if names_client
-            && let Some(client) = layered.facts.client
+            && !layered.facts.is_probe()
+            && let client = layered.facts.client.unwrap_or(Client(layered.peer.0))
             && let Err(refusal) = admit(client)
         {
             if client_full == ClientFull::Reset {

@@ -3,9 +3,13 @@
 
 use crate::config::Faults;
 use crate::config::meant::ListenerConfig;
-use crate::establish::Layer;
+use crate::establish::{Layer, ProxyProtocol};
 
 /// Makes the layers of a listener. What is wrong with their keys, or with the files that these name, is noted.
-pub(super) fn layers(_listener: &ListenerConfig, _faults: &mut Faults) -> Vec<Box<dyn Layer>> {
-    Vec::new()
+pub(super) fn layers(listener: &ListenerConfig, _faults: &mut Faults) -> Vec<Box<dyn Layer>> {
+    let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+    if let Some(config) = &listener.proxy_protocol {
+        layers.push(Box::new(ProxyProtocol::new(config)));
+    }
+    layers
 }

@@ -6,14 +6,15 @@ use std::time::Duration;
 #[cfg(feature = "admin")]
 use std::time::SystemTime;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::escape::Escaped;
 #[cfg(feature = "admin")]
 use super::remembered::Gone;
 use crate::connection::{Ended, Shared};
 
-/// Writes the line of a connection that has ended: an event of target `terima::access` at level info. Nothing in it is
+/// Writes the line of a connection that has ended: an event of target `terima::access`, at level info; at level debug where
+/// somebody only looked whether the service is there, which many do every other second. Nothing in it is
 /// written by the client: what its handler made of its bytes is escaped and cut.
 pub(crate) fn record(connection: &Shared, ended: &Ended) {
     let info = &connection.info;
@@ -30,9 +31,10 @@ pub(crate) fn record(connection: &Shared, ended: &Ended) {
             "a handler failed"
         );
     }
+    let is_probe = ended.is_probe || info.is_probe();
     #[cfg(feature = "admin")]
-    if let Some(remembered) = &connection.settings().remembered
-        && !ended.reason.is_refusal()
+    if let Some(remembered) =
+        connection.settings().remembered.as_ref().filter(|_| !is_probe && !ended.reason.is_refusal())
     {
         remembered.note(gone(connection, ended, error.clone()));
     }
@@ -41,20 +43,30 @@ pub(crate) fn record(connection: &Shared, ended: &Ended) {
         return;
     }
     let counters = connection.counters();
-    info!(
-        target: "terima::access",
-        id = info.id(),
-        listener = info.listener(),
-        peer = %info.peer(),
-        client = %info.client(),
-        duration_ms = milliseconds(counters.age),
-        bytes_in = counters.bytes_in,
-        bytes_out = counters.bytes_out,
-        frames_in = counters.frames_in,
-        frames_out = counters.frames_out,
-        reason = ended.word(),
-        error,
-    );
+    // A level is part of what is known at compile time.
+    macro_rules! line {
+        ($level:ident) => {
+            $level!(
+                target: "terima::access",
+                id = info.id(),
+                listener = info.listener(),
+                peer = %info.peer(),
+                client = %info.client(),
+                duration_ms = milliseconds(counters.age),
+                bytes_in = counters.bytes_in,
+                bytes_out = counters.bytes_out,
+                frames_in = counters.frames_in,
+                frames_out = counters.frames_out,
+                reason = ended.word(),
+                error,
+            )
+        };
+    }
+    if is_probe {
+        line!(debug);
+    } else {
+        line!(info);
+    }
 }
 
 /// What stays of a connection.

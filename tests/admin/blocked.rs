@@ -1,6 +1,8 @@
 //! A codec that blocks while it encodes holds its connection's lock. Nobody outside waits for it: not who asks, and not the end
 //! of the service.
 
+#![allow(clippy::await_holding_lock, reason = "the thread of the codec waits for it, and nobody else")]
+
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};

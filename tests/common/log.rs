@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Once};
 use tokio::sync::watch;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Metadata, Subscriber};
+use tracing::{Level, Metadata, Subscriber};
 
 use super::within;
 
@@ -19,6 +19,7 @@ static EVENTS: LazyLock<watch::Sender<Vec<Event>>> = LazyLock::new(watch::Sender
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
     pub(crate) target: &'static str,
+    pub(crate) level: Level,
     pub(crate) fields: BTreeMap<&'static str, String>,
 }
 
@@ -81,7 +82,8 @@ impl Subscriber for Recorder {
     }
 
     fn event(&self, event: &tracing::Event<'_>) {
-        let mut recorded = Event { target: event.metadata().target(), fields: BTreeMap::new() };
+        let (target, level) = (event.metadata().target(), *event.metadata().level());
+        let mut recorded = Event { target, level, fields: BTreeMap::new() };
         event.record(&mut recorded);
         EVENTS.send_modify(|events| events.push(recorded));
     }

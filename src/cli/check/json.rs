@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Choice;
 use crate::config::meant::{Config, ListenerConfig};
-use crate::config::shown::{Row, admin, limits, log, server, socket, timeouts};
+use crate::config::shown::{Row, admin, limits, log, proxy_protocol, server, socket, timeouts};
 use crate::{Builder, Problem, Ready};
 
 use crate::cli::exit::Exit;
@@ -73,6 +73,7 @@ fn listener(config: &ListenerConfig) -> Value {
         socket: options,
         limits: most,
         timeouts: deadlines,
+        proxy_protocol: proxies,
     } = config;
     json!({
         "name": **name,
@@ -82,6 +83,7 @@ fn listener(config: &ListenerConfig) -> Value {
         "socket": section(socket(options)),
         "limits": section(limits(most)),
         "timeouts": section(timeouts(deadlines)),
+        "proxy_protocol": proxies.as_ref().map(|config| section(proxy_protocol(Some(config)))),
     })
 }
 

@@ -18,6 +18,7 @@ use unique::Unique;
 
 mod admin;
 mod limits;
+mod proxy_protocol;
 mod socket;
 mod unique;
 
@@ -27,6 +28,7 @@ pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config 
         check_flush(&limits(&file.defaults.limits, None), defaults, faults);
         socket::check_lacking(defaults, &file.defaults.socket, "[defaults]", faults);
     }
+    proxy_protocol::check_defaults(&file.defaults, root, faults);
     let mut unique = Unique::default();
     let mut listeners = Vec::new();
     let nodes = root.get("listener").into_iter().flat_map(Node::items);
@@ -143,7 +145,17 @@ fn listener(
     let handler = table.get("handler").and_then(|node| Choice::read(node, "handler", faults));
     let socket = socket(&written.socket, &defaults.socket);
     let timeouts = timeouts(&written.timeouts, &defaults.timeouts);
-    Some(ListenerConfig { name, addresses, codec, handler: handler?, socket, limits, timeouts })
+    let proxy_protocol = proxy_protocol::proxy_protocol(written, defaults, table, &addresses, faults);
+    Some(ListenerConfig {
+        name,
+        addresses,
+        codec,
+        handler: handler?,
+        socket,
+        limits,
+        timeouts,
+        proxy_protocol,
+    })
 }
 
 /// The addresses as written, but with paths that can be opened. `who` is what the listener is called.

@@ -7,8 +7,8 @@ use std::fmt::{self, Display};
 use serde::{Serialize, Serializer};
 
 use super::meant::{
-    AdminConfig, Limits, ListenerConfig, LogConfig, LogFormat, MaxBuffered, MaxConnections, Rate, Rotation,
-    ServerConfig, SocketOptions, Timeouts,
+    AdminConfig, Limits, ListenerConfig, LogConfig, LogFormat, MaxBuffered, MaxConnections,
+    ProxyProtocolConfig, Rate, Rotation, ServerConfig, SocketOptions, Timeouts,
 };
 use super::options::Choice;
 use super::value::Size;
@@ -196,6 +196,14 @@ fn rotation(rotation: Rotation) -> String {
         Rotation::Daily => "daily".to_owned(),
         Rotation::Size(bytes) => Size::of(usize::try_from(bytes).unwrap_or(usize::MAX)).to_string(),
     }
+}
+
+/// `proxy_protocol.*` of a listener.
+pub(crate) fn proxy_protocol(config: Option<&ProxyProtocolConfig>) -> [Row; 1] {
+    let trusted = config.map_or(Shown::Absent("off"), |config| {
+        Shown::List(config.trusted.iter().map(ToString::to_string).collect())
+    });
+    [("proxy_protocol.trusted", trusted)]
 }
 
 /// `limits.*` of a listener.

@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{keys_of, valid, valid_on_linux};
-use crate::config::meant::{AdminConfig, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts};
+use crate::config::meant::{AdminConfig, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts, Trusted};
 use crate::config::{Config, Endpoint, written};
 
 const SERVER: &str = include_str!("../../../config/server.toml");
@@ -19,6 +19,7 @@ pub(super) fn is_built_in(config: &Config) {
         assert_eq!(listener.socket, SocketOptions::default());
         assert_eq!(listener.limits, Limits::default());
         assert_eq!(listener.timeouts, Timeouts::default());
+        assert_eq!(listener.proxy_protocol, None, "it is on by being there");
     }
 }
 
@@ -61,17 +62,18 @@ fn the_shipped_listeners_are_the_same_in_the_image() {
 #[test]
 fn the_shipped_file_has_every_key() {
     assert_eq!(keys_of::<written::File>(), ["server", "log", "admin", "defaults", "listener"]);
-    assert_eq!(keys_of::<written::Defaults>(), ["socket", "limits", "timeouts"]);
+    assert_eq!(keys_of::<written::Defaults>(), ["socket", "limits", "timeouts", "proxy_protocol"]);
     let in_defaults: Vec<&str> = keys_of::<written::Listener>()[4..].to_vec();
     assert_eq!(in_defaults, keys_of::<written::Defaults>());
 
-    let sections: [(&[&str], _); 6] = [
+    let sections: [(&[&str], _); 7] = [
         (&["server"], keys_of::<written::Server>()),
         (&["log"], keys_of::<written::Log>()),
         (&["admin"], keys_of::<written::Admin>()),
         (&["defaults", "socket"], keys_of::<written::Socket>()),
         (&["defaults", "limits"], keys_of::<written::Limits>()),
         (&["defaults", "timeouts"], keys_of::<written::Timeouts>()),
+        (&["defaults", "proxy_protocol"], keys_of::<written::ProxyProtocol>()),
     ];
     let whole = without_marks(SERVER);
     let file = DeTable::parse(&whole).unwrap().into_inner();
@@ -84,7 +86,7 @@ fn the_shipped_file_has_every_key() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 57);
+    assert_eq!(seen, 58);
 
     let DeValue::Array(listeners) = file["listener"].get_ref() else { panic!("no list") };
     for key in &keys_of::<written::Listener>()[..4] {
@@ -99,9 +101,16 @@ fn every_key_that_stands_behind_a_mark_is_one() {
     assert_eq!(config.server.user.as_deref(), Some("terima"));
     assert_eq!(config.log.file, Some("/var/log/terima/terima.log".into()));
     assert_eq!(config.listeners[0].socket.owner.as_deref(), Some("root"));
+    let network = Trusted::Network("10.0.0.0/8".parse().unwrap());
+    for listener in &config.listeners {
+        let trusted = &listener.proxy_protocol.as_ref().unwrap().trusted;
+        assert_eq!(*trusted, [network, Trusted::Unix]);
+    }
     let (owner, group) = (Some("root".to_owned()), Some("terima".to_owned()));
     let address = Endpoint::Path("/run/terima/admin.sock".into());
-    assert_eq!(config.admin, Some(AdminConfig { address, owner, group, ..AdminConfig::default() }));
+    let token_file = "/var/lib/terima/admin.token".into();
+    let admin = AdminConfig { address, owner, group, token_file, ..AdminConfig::default() };
+    assert_eq!(config.admin, Some(admin));
 }
 
 /// The text with its lines `#key = value` made keys, and `#[table]` a table.
@@ -114,7 +123,7 @@ fn without_marks(text: &str) -> String {
             || rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(word);
         marked.then_some(rest)
     }
-    assert_eq!(text.lines().filter_map(unmarked).count(), 17);
+    assert_eq!(text.lines().filter_map(unmarked).count(), 18);
     text.lines().map(|line| unmarked(line).unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 

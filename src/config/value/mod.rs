@@ -15,6 +15,7 @@ mod size;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod trusted;
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -13,7 +13,7 @@ use super::{
     Connections, FastOpen, FilePath, HostName, Keep, Mode, Name, OnlyV6, Percent, PrefixV4, PrefixV6,
     ProcessConnections, RateLimit, Remember, Rotate, Size, Timeout, Workers,
 };
-use crate::config::meant::Endpoint;
+use crate::config::meant::{Endpoint, Trusted};
 
 /// The three functions are the same for each type, but for the shape.
 macro_rules! shapes {
@@ -69,6 +69,7 @@ shapes! {
     ));
     Size => text("0*[1-9][0-9]*(B|KiB|MiB|GiB)");
     Timeout => timeout();
+    Trusted => trusted();
     Workers => word_or(&["auto"], number(1, Some(1024)));
 }
 
@@ -146,6 +147,14 @@ fn admin_address() -> Value {
     const V6: &str = r"\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]";
     let exact = format!(r"unix:[^@\u0000][^\u0000]*|({OCTET}(\.{OCTET}){{3}}|{V6})?:{PORT}");
     in_two_steps(r"unix:[^\u0000]+|([0-9.]+|\[.+\])?:[0-9]+", &exact)
+}
+
+/// What an address of IPv6 is, and what its prefix leaves, is left to the reader.
+fn trusted() -> Value {
+    let exact = format!(
+        r"unix|{OCTET}(\.{OCTET}){{3}}(/(3[0-2]|[12]?[0-9]))?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/[0-9]{{1,3}})?"
+    );
+    in_two_steps(r"unix|[0-9A-Fa-f:.]+(/[0-9]+)?", &exact)
 }
 
 fn in_two_steps(form: &str, exact: &str) -> Value {
