@@ -86,7 +86,8 @@ fn the_shipped_files_are_right() {
 }
 
 /// Fixtures that have no fault, or one that no schema can tell: what is there twice, or does not fit something else.
-const RIGHT: [&str; 11] = [
+const RIGHT: [&str; 12] = [
+    "activated",
     "admin_unix",
     "admin_useless",
     "duplicate_address",
@@ -105,7 +106,7 @@ const UNREADABLE: [&str; 4] = ["control", "syntax", "syntax_header", "syntax_twi
 
 /// Where the others are wrong. A key that is unknown or missing is a fault of its table. The schema does not see that
 /// bits beyond a prefix in proxy_protocol, `flush_at` in bad_size, and `idle` and `half_close` in bad_duration, are too large.
-const WRONG: [(&str, &[&str]); 19] = [
+const WRONG: [(&str, &[&str]); 20] = [
     (
         "admin",
         &[
@@ -119,6 +120,7 @@ const WRONG: [(&str, &[&str]); 19] = [
     ),
     ("admin_address", &["/admin/address"]),
     ("admin_socket", &["/admin/address"]),
+    ("bad_activated", &["/admin/address", "/listener/0/address"]),
     (
         "bad_address",
         &["/listener/0/address", "/listener/1/address", "/listener/2/address", "/listener/3/name"],

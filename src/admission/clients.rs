@@ -135,7 +135,7 @@ impl Clients {
 
     /// How many connections a client has, and whether it has a token. Nothing is taken.
     #[cfg(feature = "admin")]
-    pub(crate) fn stand(&self, key: &Key) -> Stand {
+    pub(super) fn stand(&self, key: &Key) -> Stand {
         let shard = self.shard(key);
         let spent = shard.recent.get(key).or_else(|| shard.older.get(key)).copied().unwrap_or(0);
         Stand {

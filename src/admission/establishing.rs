@@ -54,11 +54,6 @@ impl Crowd {
         Place { crowd: Arc::clone(self), number, lost }
     }
 
-    /// `None` = no limit.
-    pub(crate) fn limit(&self) -> Option<usize> {
-        (self.limit != usize::MAX).then_some(self.limit)
-    }
-
     #[cfg(test)]
     pub(crate) fn inside(&self) -> usize {
         self.lock().places.len()
@@ -145,7 +140,6 @@ mod tests {
     async fn without_a_limit_nobody_gives_way() {
         let crowd = Arc::new(Crowd::new(None));
         let places: Vec<_> = (0..10_000).map(|_| crowd.enter()).collect();
-        assert_eq!(crowd.limit(), None);
         assert!(!is_lost(&places[0]).await);
     }
 }

@@ -20,6 +20,8 @@ pub(crate) mod why;
 
 use std::sync::Arc;
 
+#[cfg(feature = "admin")]
+pub(crate) use self::clients::Stand;
 pub(crate) use self::clients::{ClientPlace, Clients, Known};
 pub(crate) use self::establishing::Crowd;
 use self::establishing::Place;
@@ -180,9 +182,17 @@ impl Admission {
         self.clients.as_ref().map(|clients| clients.known())
     }
 
-    /// How many may be established at once; `None` where there is no limit, or nothing to establish.
-    pub(crate) fn establishing_limit(&self) -> Option<usize> {
-        self.establishing.as_ref()?.limit()
+    /// What a client has; `None` where no client has limits.
+    #[cfg(feature = "admin")]
+    pub(crate) fn stand(&self, client: Client) -> Option<Stand> {
+        let clients = self.clients.as_ref()?;
+        Some(clients.stand(&Key::of(client, clients.prefixes())))
+    }
+
+    /// Whether connections may come just now, by `limits.rate`.
+    #[cfg(feature = "admin")]
+    pub(crate) fn is_in_time(&self) -> bool {
+        !self.rate.as_ref().is_some_and(Bucket::is_empty)
     }
 }
 

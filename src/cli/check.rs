@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use crate::Builder;
 use crate::config::meant::{
-    AdminConfig, Config, Limits, ListenerConfig, LogConfig, ServerConfig, SocketOptions, Timeouts,
+    AdminConfig, Config, Endpoint, Limits, ListenerConfig, LogConfig, ServerConfig, SocketOptions, Timeouts,
 };
 use crate::config::shown::{Row, admin, choice, limits, log, proxy_protocol, server, socket, timeouts};
 use crate::telemetry;
@@ -64,7 +64,11 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
     } = config;
     writeln!(f, "listener {name}")?;
     for address in addresses {
-        let note = if address.port() == Some(0) { "  (any free port)" } else { "" };
+        let note = match address {
+            Endpoint::Activated(_) => "  (systemd opens it, and starts the service with it)",
+            _ if address.port() == Some(0) => "  (any free port)",
+            _ => "",
+        };
         row(f, "address", &format!("{address}{note}"))?;
     }
     row(f, "codec", &codec.as_ref().map_or_else(|| "the handler's own".to_owned(), choice))?;

@@ -101,6 +101,9 @@ impl From<StartError> for Failure {
             StartError::Bind { listener, address, source } => {
                 Self::NotBound(bind::explain(&listener, &address, &source))
             }
+            StartError::Activation { listener, name, source } => {
+                Self::NotBound(bind::not_activated(&listener, &name, &source))
+            }
             StartError::Admin(error) => Self::NotBound(bind::explain_admin(&error)),
             StartError::Resolve { listener, name, source } => {
                 Self::NotBound(bind::unknown_name(&listener, &name, &source))

@@ -133,6 +133,8 @@ pub(crate) enum Endpoint {
     Path(PathBuf),
     /// `unix:@echo`: a name in the kernel, without a file.
     Abstract(String),
+    /// `systemd:echo.socket`: whatever the service manager listens on, and passes under this name.
+    Activated(String),
 }
 
 /// `socket.*` of a listener.
@@ -247,12 +249,17 @@ pub(crate) struct Timeouts {
 }
 
 impl Endpoint {
-    /// The port; a Unix socket has none.
+    /// Whether it is a Unix socket.
+    pub(crate) fn is_unix(&self) -> bool {
+        matches!(self, Self::Path(_) | Self::Abstract(_))
+    }
+
+    /// The port; a Unix socket has none, and of an activated one it is not known.
     pub(crate) fn port(&self) -> Option<u16> {
         match self {
             Self::Ip(address) => Some(address.port()),
             Self::Any(port) | Self::Name { port, .. } => Some(*port),
-            Self::Path(_) | Self::Abstract(_) => None,
+            Self::Path(_) | Self::Abstract(_) | Self::Activated(_) => None,
         }
     }
 }
@@ -267,6 +274,7 @@ impl fmt::Display for Endpoint {
             Self::Name { host, port } => write!(f, "{host}:{port}"),
             Self::Path(path) => write!(f, "unix:{}", path.display()),
             Self::Abstract(name) => write!(f, "unix:@{name}"),
+            Self::Activated(name) => write!(f, "systemd:{name}"),
         }
     }
 }

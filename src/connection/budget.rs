@@ -44,6 +44,7 @@ impl Budget {
     }
 
     /// What connections held when that was looked at last.
+    #[cfg(test)]
     pub(crate) fn held(&self) -> u64 {
         self.held.load(Ordering::Relaxed)
     }

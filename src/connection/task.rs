@@ -47,7 +47,11 @@ where
     M: Fn(&H) -> H::Codec + Send + Sync + 'static,
 {
     async move {
-        poll_fn(|cx| Poll::Ready(admitted.shared().outside.remember_task(cx.waker()))).await;
+        poll_fn(|cx| {
+            admitted.shared().outside.remember_task(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
         let mut failed = take_layers_off(&mut admitted).await;
         let shared = admitted.shared();
         let mut deadlines = pin!(Deadlines::new(shared.accepted, &shared.settings().timeouts));

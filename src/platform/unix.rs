@@ -2,6 +2,7 @@
 
 mod accept_queue;
 mod account;
+mod activation;
 #[cfg(feature = "cli")]
 mod identity;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -40,6 +41,7 @@ use crate::listener::Credentials;
 
 pub(crate) use self::accept_queue::{accept_queue, accept_queue_overflows};
 pub(crate) use self::account::{group_id, user_id};
+pub(crate) use self::activation::{ACTIVATED_SOCKETS, activated_sockets, is_listening, unix_address};
 #[cfg(feature = "cli")]
 pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]

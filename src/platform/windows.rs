@@ -108,6 +108,24 @@ impl Spare {
 /// Whether a listener can have a path for its address: Tokio has no Unix sockets here.
 pub(crate) const UNIX_SOCKETS: bool = false;
 
+/// Whether a service manager may open sockets for the service.
+pub(crate) const ACTIVATED_SOCKETS: bool = false;
+
+/// There are none.
+pub(crate) fn activated_sockets() -> Result<Vec<(String, Socket)>, super::PassingError> {
+    Err(super::PassingError::None)
+}
+
+/// There are none.
+pub(crate) fn unix_address(_: &socket2::SockAddr) -> Option<crate::listener::ListenAddress> {
+    None
+}
+
+/// Of a socket that was passed on, of which there are none.
+pub(crate) fn is_listening(_: &Socket) -> io::Result<bool> {
+    Ok(true)
+}
+
 /// Whether Unix sockets can have a name without a file.
 pub(crate) const ABSTRACT_SOCKETS: bool = false;
 

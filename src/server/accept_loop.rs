@@ -159,7 +159,7 @@ impl<S: Socket> AcceptLoop<S> {
             match next {
                 Poll::Ready((accepted, Decision::Admit(permits))) => self.entrance.serve(accepted, permits),
                 Poll::Ready((accepted, Decision::Refuse(refusal))) => {
-                    self.entrance.turn_away(accepted, refusal)
+                    self.entrance.turn_away(accepted, refusal);
                 }
                 Poll::Pending => return,
             }

@@ -38,6 +38,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
+#[cfg(feature = "admin")]
+use crate::admission::Admission;
 use crate::admission::Gate;
 use crate::connection::{Budget, Connections, Registry, Settings};
 use crate::listener::{Heartbeat, ListenAddress, Queue};
@@ -183,6 +185,13 @@ impl Server {
     /// [`UnknownListener`]: there is none of that name.
     pub fn resume(&self, listener: &str) -> Result<(), UnknownListener> {
         self.set_paused(listener, false)
+    }
+
+    /// Who is let in to a listener.
+    #[cfg(feature = "admin")]
+    pub(crate) fn admission(&self, listener: &str) -> Option<&Admission> {
+        let running = self.0.listeners.iter().find(|running| &*running.name == listener);
+        running.map(|running| &running.settings.admission)
     }
 
     fn set_paused(&self, name: &str, paused: bool) -> Result<(), UnknownListener> {

@@ -26,7 +26,8 @@ use crate::config::{Config, Limits, MaxConnections};
 use crate::connection::Questions;
 use crate::connection::{Budget, Registry, Settings};
 use crate::listener::{
-    Heartbeat, ListenAddress, Listener, Listening, Queue, Socket, Spare, TcpSocket, UnixSocket,
+    ActivationError, Heartbeat, ListenAddress, Listener, Listening, Queue, Socket, Spare, TcpSocket,
+    UnixSocket,
 };
 #[cfg(feature = "testing")]
 use crate::listener::{Script, Scripted};
@@ -61,6 +62,17 @@ pub enum StartError {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// A socket that the service manager should have passed is not there, or none that can be served.
+    #[error("listener `{listener}` cannot listen on systemd:{name}")]
+    Activation {
+        /// The listener's name.
+        listener: String,
+        /// What the socket is called.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: ActivationError,
     },
     /// The admin interface could not be opened: its address, or its token.
     #[cfg(feature = "admin")]

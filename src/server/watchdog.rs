@@ -47,7 +47,8 @@ pub(super) fn start(runtime: RuntimeMetrics, server: &Arc<Gate>) -> Arc<Blocked>
 fn watch(runtime: &RuntimeMetrics, server: &Weak<Gate>, blocked: &Blocked) {
     let (mut workers, lines) = (Workers::default(), Sampler::new());
     while server.strong_count() > 0 {
-        thread::sleep(EVERY);
+        // Nobody unparks it, and to look early does no harm.
+        thread::park_timeout(EVERY);
         for news in workers.look(Instant::now(), &read(runtime)) {
             let Some(admitted) = lines.admit() else { continue };
             let suppressed = admitted.suppressed;

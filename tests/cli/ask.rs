@@ -72,7 +72,7 @@ async fn status_is_a_table_or_json() {
         "connections    1 of ",
         "LISTENER  STATE",
         "CONNECTIONS  LIMIT      ACCEPTED  REFUSED  IN   OUT  HANDLER  ADDRESS",
-        "echo      accepting  1            unlimited  1         0        0 B  0 B  echo     127.0.0.1:",
+        "echo      accepting  1            unlimited  1         0        6 B  6 B  echo     127.0.0.1:",
     ] {
         assert!(told.contains(text), "no {text:?} in {told}");
     }

@@ -103,6 +103,9 @@ fn facts<'a>(config: &'a Config, listener: &'a ListenerConfig) -> Facts<'a> {
             MaxConnections::Unlimited => Limit::None,
             MaxConnections::At(limit) => Limit::At(limit),
         }),
+        limits: &listener.limits,
+        own: None,
+        in_time: None,
     }
 }
 

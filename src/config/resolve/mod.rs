@@ -163,7 +163,12 @@ fn addresses(written: &written::Listener, table: &Table, who: &str, faults: &mut
     let mut addresses = written.address.as_ref().map_or_else(Vec::new, |addresses| addresses.0.clone());
     let nodes = table.get("address").into_iter().flat_map(Node::items);
     for (address, node) in addresses.iter_mut().zip(nodes) {
-        if address.port().is_none() && !platform::UNIX_SOCKETS {
+        if let (Endpoint::Activated(_), false) = (&*address, platform::ACTIVATED_SOCKETS) {
+            faults
+                .at(node.span.clone(), format!("{who} wants a socket of systemd, which this system has not"))
+                .help("listen on an address: \"127.0.0.1:27015\"");
+        }
+        if address.is_unix() && !platform::UNIX_SOCKETS {
             faults
                 .at(node.span.clone(), format!("{who} wants a Unix socket, which this system has not"))
                 .help("listen on an address of IP: \"127.0.0.1:27015\"");

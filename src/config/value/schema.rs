@@ -138,8 +138,10 @@ fn address() -> Value {
     // What can stand in brackets is left to the reader.
     const V6: &str = r"\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%.+)?\]";
     const PATH: &str = r"(@[^\u0000]|[^@\u0000])[^\u0000]*";
-    let exact = format!(r"unix:{PATH}|({OCTET}(\.{OCTET}){{3}}|{V6}|({LABEL}\.)*{LAST}\.?)?:{PORT}");
-    in_two_steps(r"unix:[^\u0000]+|([A-Za-z0-9._-]+|\[.+\])?:[0-9]+", &exact)
+    const NAME: &str = "[ -9;-~]{1,255}";
+    let exact =
+        format!(r"unix:{PATH}|systemd:{NAME}|({OCTET}(\.{OCTET}){{3}}|{V6}|({LABEL}\.)*{LAST}\.?)?:{PORT}");
+    in_two_steps(r"unix:[^\u0000]+|systemd:[^:]+|([A-Za-z0-9._-]+|\[.+\])?:[0-9]+", &exact)
 }
 
 /// As an address, but neither a name nor a Unix socket without a file.

@@ -214,7 +214,7 @@ async fn a_slow_flood_does_not_starve_a_good_client() {
         first.get_or_insert(served);
         flood.spawn(async move {
             while peer.write_all(b"x").await.is_ok() {
-                tokio::time::sleep(secs(10)).await
+                tokio::time::sleep(secs(10)).await;
             }
         });
         if n % 100 == 0 {
