@@ -34,7 +34,7 @@ async fn who_may_not_come_in_is_closed_and_named_in_the_log() {
     Client::connect(server.addresses("denied")[0]).await.expect_end().await;
     let line = logged("denied", "not let in").await;
     assert_eq!((&line["reason"], &line["rule"]), ("refused_access", "access.deny has 127.0.0.0/8"));
-    assert!(line["peer"].starts_with("127.0.0.1:"));
+    assert!(line["client"].starts_with("127.0.0.1:"));
     let refused = "terima_connections_refused_total{listener=\"denied\",reason=\"refused_access\"} 1\n";
     assert!(server.metrics().contains(refused), "{}", server.metrics());
 }
@@ -152,7 +152,7 @@ mod unix {
             assert_eq!(answered, admits, "{keys}");
             if !admits {
                 let line = logged(name, "not let in").await;
-                assert!(line["peer"].starts_with(&format!("unix:uid={user}")), "{}", &line["peer"]);
+                assert!(line["client"].starts_with(&format!("unix:uid={user}")), "{}", &line["client"]);
             }
         }
     }

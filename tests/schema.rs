@@ -86,7 +86,7 @@ fn the_shipped_files_are_right() {
 }
 
 /// Fixtures that have no fault, or one that no schema can tell: what is there twice, or does not fit something else.
-const RIGHT: [&str; 13] = [
+const RIGHT: [&str; 14] = [
     "access_useless",
     "activated",
     "admin_unix",
@@ -97,6 +97,7 @@ const RIGHT: [&str; 13] = [
     "lacking",
     "proxy_protocol_nobody",
     "tls_together",
+    "useless_limits",
     "useless_socket",
     "valid",
     "wildcard",
@@ -107,7 +108,7 @@ const UNREADABLE: [&str; 4] = ["control", "syntax", "syntax_header", "syntax_twi
 
 /// Where the others are wrong. A key that is unknown or missing is a fault of its table. The schema does not see that
 /// bits beyond a prefix in access and proxy_protocol, `flush_at` in bad_size, and `idle` and `half_close` in bad_duration, are too large.
-const WRONG: [(&str, &[&str]); 21] = [
+const WRONG: [(&str, &[&str]); 22] = [
     (
         "access",
         &[
@@ -149,6 +150,22 @@ const WRONG: [(&str, &[&str]); 21] = [
             "/defaults/timeouts/lifetime",
             "/defaults/timeouts/lifetime_jitter",
             "/defaults/timeouts/write",
+        ],
+    ),
+    (
+        "bad_limits",
+        &[
+            "/defaults/limits/prefix_v4",
+            "/defaults/limits/prefix_v6",
+            "/defaults/limits/rate",
+            "/listener/0/limits/client_full",
+            "/listener/0/limits/connections_per_client",
+            "/listener/0/limits/rate",
+            "/listener/0/limits/rate_per_client",
+            "/listener/1/limits/establishing",
+            "/listener/1/limits/rate",
+            "/listener/1/limits/rate_per_client",
+            "/server/max_buffered",
         ],
     ),
     ("bad_size", &["/defaults/limits/input", "/defaults/limits/output"]),

@@ -1,7 +1,6 @@
 //! An exact limit on how many are inside.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
@@ -15,21 +14,22 @@ pub(crate) struct Gate {
     left: Notify,
 }
 
-/// A place inside a gate, given back on drop.
-#[derive(Debug)]
-pub(crate) struct Permit(Arc<Gate>);
-
 impl Gate {
     /// A gate for at most `limit`; `None` = no limit.
     pub(crate) fn new(limit: Option<usize>) -> Self {
         Self { inside: AtomicUsize::new(0), limit: limit.unwrap_or(usize::MAX), left: Notify::new() }
     }
 
-    /// Takes a place, if there is one.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit> {
+    /// Takes a place, if there is one, which [`leave`](Self::leave) gives back.
+    pub(super) fn enter(&self) -> bool {
         let enter = |inside| (inside < self.limit).then_some(inside + 1);
-        self.inside.fetch_update(Ordering::AcqRel, Ordering::Acquire, enter).ok()?;
-        Some(Permit(Arc::clone(self)))
+        self.inside.fetch_update(Ordering::AcqRel, Ordering::Acquire, enter).is_ok()
+    }
+
+    /// Gives a place back that [`enter`](Self::enter) took.
+    pub(super) fn leave(&self) {
+        self.inside.fetch_sub(1, Ordering::AcqRel);
+        self.left.notify_waiters();
     }
 
     /// `None` = no limit.
@@ -68,15 +68,10 @@ impl Gate {
     }
 }
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.inside.fetch_sub(1, Ordering::AcqRel);
-        self.0.left.notify_waiters();
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -88,9 +83,9 @@ mod tests {
                 std::thread::spawn(move || {
                     let mut most = 0;
                     for _ in 0..20_000 {
-                        let permits: Vec<_> = (0..3).filter_map(|_| gate.enter()).collect();
+                        let inside = (0..3).filter(|_| gate.enter()).count();
                         most = most.max(gate.inside());
-                        drop(permits);
+                        (0..inside).for_each(|_| gate.leave());
                     }
                     most
                 })
@@ -99,14 +94,13 @@ mod tests {
         let most = threads.into_iter().map(|thread| thread.join().unwrap()).max();
         assert!(most.is_some_and(|most| most <= 10), "{most:?} were inside");
         assert_eq!(gate.inside(), 0);
-        let permits: Vec<_> = std::iter::from_fn(|| gate.enter()).collect();
-        assert_eq!(permits.len(), 10);
+        assert_eq!((0..20).filter(|_| gate.enter()).count(), 10);
     }
 
     #[tokio::test]
     async fn wakes_who_waits_for_room_and_who_waits_for_the_last() {
         let gate = Arc::new(Gate::new(Some(1)));
-        let permit = gate.enter().unwrap();
+        assert!(gate.enter());
         let room = tokio::spawn({
             let gate = Arc::clone(&gate);
             async move { gate.room().await }
@@ -117,7 +111,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(!room.is_finished() && !empty.is_finished());
-        drop(permit);
+        gate.leave();
         room.await.unwrap();
         empty.await.unwrap();
     }

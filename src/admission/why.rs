@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::{Access, Verdict as AccessVerdict};
-use crate::config::{Endpoint, WhenFull};
+use super::clients::Stand as Own;
+use crate::config::{ClientFull, Endpoint, Limits, Rate, WhenFull};
 
 /// Who would connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,11 @@ pub(crate) struct Facts<'a> {
     pub(crate) listener: Places,
     /// `server.max_connections`, and how many there are.
     pub(crate) server: Places,
+    pub(crate) limits: &'a Limits,
+    /// What the client has of its own; `None` = it is not known.
+    pub(crate) own: Option<Own>,
+    /// Whether connections may come just now, by `limits.rate`; `None` = it is not known.
+    pub(crate) in_time: Option<bool>,
 }
 
 /// A limit, and how much of it is taken.
@@ -136,18 +142,33 @@ impl Whom {
 pub(crate) fn why(whom: Whom, facts: &Facts<'_>) -> Answer {
     let full = match facts.when_full {
         WhenFull::Queue => Verdict::Waits,
-        WhenFull::Close => Verdict::Closed,
+        WhenFull::Close | WhenFull::Reply => Verdict::Closed,
         WhenFull::Reset => Verdict::Reset,
     };
-    let barred = if facts.when_full == WhenFull::Reset { Verdict::Reset } else { Verdict::Closed };
     let stand = if facts.stand == Some(Stand::Closed) { Verdict::Unreachable } else { Verdict::Waits };
-    let asked = [
+    let own_full = match facts.limits.client_full {
+        ClientFull::Close => Verdict::Closed,
+        ClientFull::Reset => Verdict::Reset,
+    };
+    let mut asked = vec![
         (reach(whom, facts), Verdict::Unreachable),
         (facts.stand.map_or_else(Rule::unknown_stand, Rule::stand), stand),
-        (access(whom, facts), barred),
+        (access(whom, facts), own_full),
         (Rule::places("limits.connections", facts.listener), full),
         (Rule::places("server.max_connections", facts.server), full),
     ];
+    let Limits { connections_per_client, rate_per_client, rate, .. } = facts.limits;
+    if let Some(limit) = connections_per_client {
+        let places = Places { limit: Limit::At(*limit), taken: facts.own.map(|own| own.connections) };
+        asked.push((Rule::places("limits.connections_per_client", places), own_full));
+    }
+    if let Some(rate) = rate_per_client {
+        let in_time = facts.own.map(|own| own.has_token);
+        asked.push((Rule::rate("limits.rate_per_client", *rate, in_time), own_full));
+    }
+    if let Some(rate) = rate {
+        asked.push((Rule::rate("limits.rate", *rate, facts.in_time), full));
+    }
     let mut answer =
         Answer { listener: facts.name.to_owned(), verdict: Verdict::Admitted, rule: None, rules: Vec::new() };
     for (rule, verdict) in asked {
@@ -185,6 +206,15 @@ impl Rule {
             Stand::Closed => "the listener does not listen any more",
         };
         Self::new("state", stand == Stand::Accepts, because)
+    }
+
+    fn rate(key: &'static str, rate: Rate, in_time: Option<bool>) -> Self {
+        let because = match in_time {
+            Some(true) => format!("it comes no faster than {rate}"),
+            Some(false) => format!("the burst of {rate} is used up for the moment"),
+            None => format!("passes as long as connections come no faster than {rate}"),
+        };
+        Self::new(key, in_time, because)
     }
 
     fn places(key: &'static str, Places { limit, taken }: Places) -> Self {
@@ -285,6 +315,37 @@ mod tests {
 
     static OPEN: LazyLock<Access> = LazyLock::new(Access::default);
 
+    static NO_LIMITS: LazyLock<Limits> = LazyLock::new(Limits::default);
+
+    #[test]
+    fn limits_of_ones_own_are_asked_where_there_are_some() {
+        use crate::config::meant::Per;
+        let any = [Endpoint::Any(7)];
+        let limits = Limits {
+            connections_per_client: Some(2),
+            rate_per_client: Some(Rate { count: 3, per: Per::Minute, burst: 3 }),
+            rate: Some(Rate { count: 100, per: Per::Second, burst: 200 }),
+            client_full: ClientFull::Reset,
+            ..Limits::default()
+        };
+        let own = |connections, has_token| Some(Own { connections, has_token });
+        for (own, in_time, verdict, rule) in [
+            (own(1, true), Some(true), Verdict::Admitted, None),
+            (own(2, true), Some(true), Verdict::Reset, Some("limits.connections_per_client")),
+            (own(1, false), Some(true), Verdict::Reset, Some("limits.rate_per_client")),
+            (own(1, true), Some(false), Verdict::Waits, Some("limits.rate")),
+            (None, None, Verdict::Depends, Some("limits.connections_per_client")),
+        ] {
+            let answer = why(ip("192.0.2.1"), &Facts { limits: &limits, own, in_time, ..facts(&any) });
+            assert_eq!((answer.verdict, answer.rule), (verdict, rule), "{answer:?}");
+        }
+        let answer = why(ip("192.0.2.1"), &Facts { limits: &limits, own: None, ..facts(&any) });
+        assert_eq!(
+            answer.rules.last().unwrap().because,
+            "passes as long as connections come no faster than 100/s, burst 200"
+        );
+    }
+
     fn facts(addresses: &[Endpoint]) -> Facts<'_> {
         Facts {
             name: "echo",
@@ -296,6 +357,9 @@ mod tests {
             when_full: WhenFull::Queue,
             listener: Places { limit: Limit::At(2), taken: Some(1) },
             server: Places { limit: Limit::At(10), taken: Some(9) },
+            limits: &NO_LIMITS,
+            own: None,
+            in_time: None,
         }
     }
 

@@ -39,6 +39,8 @@ pub(crate) struct ServerConfig {
     /// Worker threads of the runtime; `None` = one a core. Only the binary reads it.
     pub(crate) workers: Option<usize>,
     pub(crate) max_connections: MaxConnections,
+    /// Bytes that all connections together may hold.
+    pub(crate) max_buffered: MaxBuffered,
     /// How long the server says "not ready" and still accepts, before the drain starts; zero = off.
     pub(crate) lame_duck: Duration,
     /// How long a drain may take; `None` = as long as it takes.
@@ -49,10 +51,19 @@ pub(crate) struct ServerConfig {
     pub(crate) group: Option<String>,
 }
 
-/// `server.max_connections`.
+/// `server.max_buffered`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MaxBuffered {
+    /// From the memory that the process may have.
+    Auto,
+    Unlimited,
+    At(usize),
+}
+
+/// `server.max_connections`, `limits.establishing`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MaxConnections {
-    /// From the descriptor limit, less a reserve.
+    /// From the descriptor limit, less a reserve; of those that are established, from the other limits.
     Auto,
     Unlimited,
     At(usize),
@@ -166,8 +177,23 @@ pub(crate) struct SocketOptions {
 pub(crate) struct Limits {
     /// Connections at once; `None` = unlimited.
     pub(crate) connections: Option<usize>,
+    /// Of them, those that are not past their layers.
+    pub(crate) establishing: MaxConnections,
+    /// Connections of one client at once; `None` = unlimited.
+    pub(crate) connections_per_client: Option<usize>,
+    /// How fast connections may come; `None` = unlimited.
+    pub(crate) rate: Option<Rate>,
+    /// As `rate`, for one client.
+    pub(crate) rate_per_client: Option<Rate>,
+    /// Bits of an address that tell one client from another.
+    pub(crate) prefix_v4: u8,
+    pub(crate) prefix_v6: u8,
     /// What happens to a peer that comes when a total is reached.
     pub(crate) when_full: WhenFull,
+    /// What it is told, with `when_full = "reply"`.
+    pub(crate) reply: Option<String>,
+    /// What happens to a client that has reached a limit of its own.
+    pub(crate) client_full: ClientFull,
     /// Most bytes received and not yet decoded, for one connection.
     pub(crate) input: usize,
     /// Most bytes that may wait for a client that reads slowly, before `try_send` refuses the next frame.
@@ -187,6 +213,33 @@ pub(crate) enum WhenFull {
     Close,
     /// The peer is accepted and reset.
     Reset,
+    /// The peer is accepted, told why, and closed.
+    Reply,
+}
+
+/// `limits.client_full`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClientFull {
+    Close,
+    Reset,
+}
+
+/// How fast connections may come: `count` in each time, and `burst` of them at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub(crate) count: u32,
+    pub(crate) per: Per,
+    pub(crate) burst: u32,
+}
+
+/// The time of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Per {
+    Second,
+    Minute,
+    Hour,
 }
 
 /// `timeouts.*` of a listener; `None` = off.
@@ -241,7 +294,58 @@ impl WhenFull {
             Self::Queue => "queue",
             Self::Close => "close",
             Self::Reset => "reset",
+            Self::Reply => "reply",
         }
+    }
+}
+
+impl ClientFull {
+    /// The word for it in the file.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+impl Rate {
+    /// From one connection to the next, at an even pace.
+    pub(crate) fn interval(self) -> Duration {
+        self.per.length() / self.count
+    }
+}
+
+impl Per {
+    pub(crate) const ALL: [Self; 3] = [Self::Second, Self::Minute, Self::Hour];
+
+    /// The letter for it in the file.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Second => "s",
+            Self::Minute => "m",
+            Self::Hour => "h",
+        }
+    }
+
+    fn length(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Second => 1,
+            Self::Minute => 60,
+            Self::Hour => 3600,
+        })
+    }
+}
+
+/// As the file writes it, but for a burst.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, per, burst } = self;
+        write!(f, "{count}/{}", per.as_str())?;
+        if burst != count {
+            write!(f, ", burst {burst}")?;
+        }
+        Ok(())
     }
 }
 
@@ -250,6 +354,7 @@ impl Default for ServerConfig {
         Self {
             workers: None,
             max_connections: MaxConnections::Auto,
+            max_buffered: MaxBuffered::Auto,
             lame_duck: Duration::ZERO,
             drain_timeout: Some(Duration::from_secs(30)),
             user: None,
@@ -303,7 +408,16 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: None,
+            establishing: MaxConnections::Auto,
+            connections_per_client: None,
+            rate: None,
+            rate_per_client: None,
+            prefix_v4: 32,
+            // What one customer of a provider has.
+            prefix_v6: 64,
             when_full: WhenFull::Queue,
+            reply: None,
+            client_full: ClientFull::Close,
             input: 1024 * 1024,
             output: 256 * 1024,
             flush_at: 64 * 1024,

@@ -78,8 +78,8 @@ use self::de::salvage;
 pub(crate) use self::fault::Faults;
 pub(crate) use self::file::read_file;
 pub(crate) use self::meant::{
-    AccessConfig, Config, Endpoint, Limits, MaxConnections, ProxyProtocolConfig, SocketOptions, Timeouts,
-    Trusted, WhenFull,
+    AccessConfig, ClientFull, Config, Endpoint, Limits, ListenerConfig, MaxBuffered, MaxConnections,
+    ProxyProtocolConfig, Rate, SocketOptions, Timeouts, Trusted, WhenFull,
 };
 pub(crate) use self::nearest::advice;
 pub(crate) use self::options::Choice;

@@ -6,11 +6,11 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::meant::{ClientAuth, LogFormat, Open, TlsStart, TlsVersion, Trusted, WhenFull};
+use super::meant::{ClientAuth, ClientFull, LogFormat, Open, TlsStart, TlsVersion, Trusted, WhenFull};
 use super::value::{
-    Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Alpn, Backlog, BufferSize, Connections,
-    FastOpen, FilePath, HostName, Keep, Mode, Name, Network, OnlyV6, Percent, ProcessConnections, Remember,
-    Rotate, ServerName, Size, Timeout, Workers,
+    Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Alpn, Backlog, BufferSize, Buffered,
+    Connections, FastOpen, FilePath, HostName, Keep, Mode, Name, Network, OnlyV6, Percent, PrefixV4,
+    PrefixV6, ProcessConnections, RateLimit, Remember, Rotate, ServerName, Size, Timeout, Workers,
 };
 
 /// The whole file.
@@ -34,6 +34,7 @@ pub(super) struct File {
 pub(super) struct Server {
     pub(super) workers: Option<Workers>,
     pub(super) max_connections: Option<ProcessConnections>,
+    pub(super) max_buffered: Option<Buffered>,
     pub(super) lame_duck: Option<Timeout>,
     pub(super) drain_timeout: Option<Timeout>,
     pub(super) user: Option<Account>,
@@ -151,7 +152,16 @@ pub(super) struct Access {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Limits {
     pub(super) connections: Option<Connections>,
+    pub(super) establishing: Option<ProcessConnections>,
+    pub(super) connections_per_client: Option<Connections>,
+    pub(super) rate: Option<RateLimit>,
+    pub(super) rate_per_client: Option<RateLimit>,
+    pub(super) prefix_v4: Option<PrefixV4>,
+    pub(super) prefix_v6: Option<PrefixV6>,
     pub(super) when_full: Option<WhenFull>,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub(super) reply: Option<String>,
+    pub(super) client_full: Option<ClientFull>,
     pub(super) input: Option<Size>,
     pub(super) output: Option<Size>,
     pub(super) flush_at: Option<Size>,

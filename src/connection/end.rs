@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::BoxError;
+use crate::admission::Refusal;
+use crate::telemetry::metrics::Refused;
 
 /// Why a connection ended: one word, the same in the log, the metric label and the API.
 ///
@@ -58,11 +60,23 @@ pub enum EndReason {
     /// Whoever runs the server ended it: [`ConnectionHandle::end`](crate::ConnectionHandle::end), or
     /// [`drain`](crate::ConnectionHandle::drain), after which what was owed was delivered.
     EndedByAdmin,
+    /// All connections together held more than `server.max_buffered`, and this one the most.
+    Memory,
+    /// The client's address is not let in. It became known after the accept; who is refused there has no end reason.
+    RefusedAccess,
+    /// The listener establishes `limits.establishing` connections, another one came, and this one had taken longest.
+    RefusedLimit,
+    /// Connections came faster than `limits.rate`.
+    RefusedRate,
+    /// The client that the PROXY header names has `limits.connections_per_client`.
+    RefusedClientLimit,
+    /// The client that the PROXY header names comes faster than `limits.rate_per_client`.
+    RefusedClientRate,
 }
 
 impl EndReason {
     /// Every reason, in the order in which they are declared.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::ClientClosed,
         Self::ClientReset,
         Self::ClientTruncated,
@@ -86,6 +100,12 @@ impl EndReason {
         Self::Drained,
         Self::DrainAborted,
         Self::EndedByAdmin,
+        Self::Memory,
+        Self::RefusedAccess,
+        Self::RefusedLimit,
+        Self::RefusedRate,
+        Self::RefusedClientLimit,
+        Self::RefusedClientRate,
     ];
 
     /// The word, in snake case: `client_closed`, `idle`, …
@@ -114,14 +134,32 @@ impl EndReason {
             Self::Drained => "drained",
             Self::DrainAborted => "drain_aborted",
             Self::EndedByAdmin => "ended_by_admin",
+            Self::Memory => "memory",
+            Self::RefusedAccess => "refused_access",
+            Self::RefusedLimit => "refused_limit",
+            Self::RefusedRate => "refused_rate",
+            Self::RefusedClientLimit => "refused_client_limit",
+            Self::RefusedClientRate => "refused_client_rate",
         }
+    }
+
+    /// Whether it was not served, though accepted. As many end so as the clients want, so no line tells of each.
+    pub(crate) fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::RefusedAccess
+                | Self::RefusedLimit
+                | Self::RefusedRate
+                | Self::RefusedClientLimit
+                | Self::RefusedClientRate
+        )
     }
 
     /// Whether the connection is reset rather than closed: nothing more will reach a client that does not read, and
     /// what the end of a drain cut off must not look as if it had finished. (So is a lifetime that had to be cut, and what was
     /// ended by hand without a drain.)
     pub(crate) fn resets(self) -> bool {
-        matches!(self, Self::SlowConsumer | Self::DrainAborted)
+        matches!(self, Self::SlowConsumer | Self::DrainAborted | Self::Memory)
     }
 }
 
@@ -152,6 +190,20 @@ impl Ended {
     pub(crate) fn is_failure(&self) -> bool {
         self.reason == EndReason::HandlerPanic
             || (self.reason == EndReason::HandlerError && self.word.is_none())
+    }
+}
+
+/// The same word, of one that is refused after its accept.
+impl From<Refusal> for EndReason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.counted() {
+            Refused::Access => Self::RefusedAccess,
+            // Of those, none is left when a connection has been accepted.
+            Refused::Limit | Refused::Descriptors => Self::RefusedLimit,
+            Refused::Rate => Self::RefusedRate,
+            Refused::ClientLimit => Self::RefusedClientLimit,
+            Refused::ClientRate => Self::RefusedClientRate,
+        }
     }
 }
 

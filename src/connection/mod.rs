@@ -9,6 +9,7 @@
 //! - `close`: delivers what is owed, then closes without destroying it;
 //! - `end`: the one word for why it ended.
 
+mod budget;
 mod buffer;
 mod close;
 mod deadlines;
@@ -52,6 +53,7 @@ use futures_sink::Sink;
 use tokio::time::Instant;
 use tokio_util::codec::Encoder;
 
+pub(crate) use self::budget::Budget;
 pub use self::drain::Drain;
 pub use self::end::EndReason;
 pub(crate) use self::end::Ended;

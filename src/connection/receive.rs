@@ -202,7 +202,9 @@ impl Receiving {
         core.receiving();
         let filled = if core.draining {
             fill_last(&mut core, cx, input, shared, last_read)?
-        } else if let Poll::Ready(filled) = fill(&mut core, cx, input, shared)? {
+        } else if !shared.settings().budget.pauses(input.len() + core.output.len())
+            && let Poll::Ready(filled) = fill(&mut core, cx, input, shared)?
+        {
             filled
         } else {
             let receive = if input.is_empty() { Receive::Waiting } else { Receive::Partial };

@@ -74,6 +74,18 @@ impl Registry {
         sums
     }
 
+    /// What connections hold in memory, all together.
+    pub(crate) fn held(&self) -> u64 {
+        let mut held = 0;
+        self.for_each(|shared| held += shared.held());
+        held
+    }
+
+    /// There is room again: those that waited with reading go on.
+    pub(crate) fn go_on(&self) {
+        self.for_each(Shared::go_on);
+    }
+
     /// Every connection, by id. One share after the other, and for none longer than it takes to take down who is in it.
     pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
         let mut all = Vec::new();
@@ -106,6 +118,11 @@ impl Registry {
 impl Admitted {
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The connection, and its permits, which it has until the drop.
+    pub(super) fn parts(&mut self) -> Option<(&Arc<Shared>, &mut Permits)> {
+        Some((&self.shared, self.permits.as_mut()?))
     }
 
     /// Gives everything back, then tells whoever wants to know.

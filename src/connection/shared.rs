@@ -234,6 +234,17 @@ impl Shared {
         Buffered { input: self.outside.undecoded() as u64, output: self.outside.output() as u64 }
     }
 
+    /// As [`buffered`](Self::buffered), in one.
+    pub(crate) fn held(&self) -> u64 {
+        let Buffered { input, output } = self.buffered();
+        input + output
+    }
+
+    /// Wakes whoever waits for something of it, and so who has waited with reading.
+    pub(super) fn go_on(&self) {
+        self.tell(self.try_lock());
+    }
+
     pub(super) fn is_draining(&self) -> bool {
         self.outside.drain.get().is_some()
     }
@@ -286,7 +297,7 @@ impl Shared {
 
     /// Ends the connection now, for `reason`. Counts it if something is cut off: its handler, or a reply that was not
     /// written yet.
-    pub(super) fn abort(&self, reason: EndReason, cut_off: Option<&AtomicUsize>) {
+    pub(crate) fn abort(&self, reason: EndReason, cut_off: Option<&AtomicUsize>) {
         // Where somebody has the lock, what is seen has to do: it may lose its last words and be counted, or have had them.
         let locked = self.try_lock();
         if let Some(cut_off) = cut_off

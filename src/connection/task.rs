@@ -16,6 +16,7 @@ use super::end::{EndReason, Ended};
 use super::mark::Mark;
 use super::registry::Admitted;
 use super::shared::{Core, Shared, Written};
+use crate::admission::Refusal;
 use crate::establish::{Cause, EstablishError, Facts, Layered, establish};
 use crate::handler::{Handler, HandlerError, Service};
 use crate::telemetry::access;
@@ -26,6 +27,8 @@ pub(super) enum Outcome {
     Returned(Result<(), HandlerError>),
     Panicked(String),
     NotEstablished(EstablishError),
+    /// It was accepted, and has found no room after that.
+    Refused(Refusal),
     /// The drain began before the first frame could have come.
     NotStarted,
 }
@@ -38,20 +41,20 @@ pub(super) enum Outcome {
 )]
 pub(crate) fn run<H: Handler, M>(
     service: Arc<Service<H, M>>,
-    admitted: Admitted,
+    mut admitted: Admitted,
 ) -> impl Future<Output = ()> + Send
 where
     M: Fn(&H) -> H::Codec + Send + Sync + 'static,
 {
     async move {
-        let shared = admitted.shared();
         poll_fn(|cx| {
-            shared.outside.remember_task(cx.waker());
+            admitted.shared().outside.remember_task(cx.waker());
             Poll::Ready(())
         })
         .await;
+        let mut failed = take_layers_off(&mut admitted).await;
+        let shared = admitted.shared();
         let mut deadlines = pin!(Deadlines::new(shared.accepted, &shared.settings().timeouts));
-        let mut failed = take_layers_off(shared).await;
         let outcome = {
             let make = || {
                 shared.count_established();
@@ -81,26 +84,46 @@ where
 /// Takes the listener's layers off, within `timeouts.establish`. Nothing happens for a plain connection.
 //
 // Boxed, what it works with and what it returns: it would stay in the task for the life of the connection.
-async fn take_layers_off(shared: &Shared) -> Option<Box<Outcome>> {
-    let settings = shared.settings();
-    if settings.layers.is_empty() {
+async fn take_layers_off(admitted: &mut Admitted) -> Option<Box<Outcome>> {
+    if admitted.shared().settings().layers.is_empty() {
         return None;
     }
     Box::pin(async {
+        let (shared, permits) = admitted.parts()?;
+        let settings = shared.settings();
         let stream = shared.lock().stream.take()?;
         let (peer, local) = (shared.info.peer(), shared.info.local());
         let layered = Layered { stream, peer, local, facts: Facts::default() };
-        let limit = settings.timeouts.establish;
-        tokio::select! {
-            established = establish(layered, &settings.layers, shared.accepted, limit) => match established {
-                Ok(Layered { stream, facts, .. }) => {
-                    shared.info.establish(facts);
-                    shared.lock().stream = Some(stream);
-                    None
-                }
-                Err(error) => Some(Box::new(Outcome::NotEstablished(error))),
-            },
-            () = shared.drain_begun() => Some(Box::new(Outcome::NotStarted)),
+        let (limit, client_full) = (settings.timeouts.establish, settings.limits.client_full);
+        let mut place = None;
+        let admit = |client| {
+            if let Some(rule) = settings.bars(client) {
+                settings.admission.put_back();
+                return Err(Refusal::Access(rule));
+            }
+            place = settings.admission.admit_client(client)?;
+            Ok(())
+        };
+        let established = tokio::select! {
+            established = establish(layered, &settings.layers, shared.accepted, limit, client_full, admit) => established,
+            () = shared.drain_begun() => return Some(Box::new(Outcome::NotStarted)),
+            () = permits.crowded_out() => {
+                settings.tell_refused(Refusal::Crowded, shared.info.client());
+                return Some(Box::new(Outcome::Refused(Refusal::Crowded)));
+            }
+        };
+        permits.established(place);
+        match established {
+            Ok(Layered { stream, facts, .. }) => {
+                shared.info.establish(facts);
+                shared.lock().stream = Some(stream);
+                None
+            }
+            Err(EstablishError { cause: Cause::Refused(refusal, client), .. }) => {
+                settings.tell_refused(refusal, client);
+                Some(Box::new(Outcome::Refused(refusal)))
+            }
+            Err(error) => Some(Box::new(Outcome::NotEstablished(error))),
         }
     })
     .await
@@ -280,7 +303,9 @@ impl Outcome {
                 Cause::TimedOut => Ended::new(step.timed_out()),
                 Cause::Left => Ended { is_probe: true, ..Ended::new(EndReason::ClientClosed) },
                 Cause::Failed(error) => Ended { error: Some(error), ..Ended::new(step.failed()) },
+                Cause::Refused(refusal, _) => Ended::new(refusal.into()),
             },
+            Self::Refused(refusal) => Ended::new(refusal.into()),
             Self::NotStarted => Ended::new(drain.unwrap_or(EndReason::Drained)),
         }
     }

@@ -13,6 +13,12 @@ pub(crate) trait Layer: Send + Sync {
     /// What it is called in the end reason of a connection that did not get past it.
     fn step(&self) -> Step;
 
+    /// Whether it finds out who the client of this peer is. Admission asks a peer that is its own client at accept, and the
+    /// others once this layer is taken off.
+    fn names_client(&self, _peer: Peer) -> bool {
+        false
+    }
+
     /// The future is boxed because it is dropped before the first frame: unboxed, its size would stay in the connection's
     /// task for life.
     ///

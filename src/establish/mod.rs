@@ -2,6 +2,9 @@
 //!
 //! A listener has them in the order in which a byte meets them: PROXY header, TLS, WebSocket. A plain
 //! connection has none and is established at once. One deadline, `timeouts.establish`, spans them all.
+//!
+//! Between the layer that says who the client is and the next one stands the client stage of admission: whoever is refused
+//! costs no handshake.
 
 mod facts;
 mod foreign;
@@ -29,6 +32,9 @@ pub(crate) use self::stream::Stream;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::stream::Transport;
 use crate::BoxError;
+use crate::admission::Refusal;
+use crate::config::ClientFull;
+use crate::listener::Client;
 
 /// Why a connection did not reach its first frame, and at which step.
 #[derive(Debug)]
@@ -45,6 +51,8 @@ pub(crate) enum Cause {
     /// The client was gone before it had sent anything: whoever looks whether somebody listens does that.
     Left,
     Failed(BoxError),
+    /// It has told who the client is, and that one is not let in.
+    Refused(Refusal, Client),
 }
 
 impl Cause {
@@ -56,20 +64,25 @@ impl Cause {
     }
 }
 
-/// Takes every layer off, in order, until `limit` after `accepted`.
+/// Takes every layer off, in order, until `limit` after `accepted`. `admit` is asked of the client that a layer names, or
+/// of the peer where it names none; but not of a proxy that only looks whether the service is there.
 ///
 /// # Errors
 ///
-/// [`EstablishError`], where a layer fails or the deadline passes. The stream is dropped then.
+/// [`EstablishError`], where a layer fails, the client is refused or the deadline passes. The stream is dropped then: where
+/// the client is refused, as `client_full` says.
 pub(crate) async fn establish(
     mut layered: Layered,
     layers: &[Box<dyn Layer>],
     accepted: Instant,
     limit: Option<Duration>,
+    client_full: ClientFull,
+    mut admit: impl FnMut(Client) -> Result<(), Refusal>,
 ) -> Result<Layered, EstablishError> {
     let deadline = limit.and_then(|limit| accepted.checked_add(limit));
     for layer in layers {
         let step = layer.step();
+        let names_client = layer.names_client(layered.peer);
         let take_off = layer.take_off(layered);
         let taken_off = match deadline {
             None => take_off.await,
@@ -79,6 +92,16 @@ pub(crate) async fn establish(
             },
         };
         layered = taken_off.map_err(|error| EstablishError { step, cause: Cause::of(error) })?;
+        if names_client
+            && !layered.facts.is_probe()
+            && let client = layered.facts.client.unwrap_or(Client(layered.peer.0))
+            && let Err(refusal) = admit(client)
+        {
+            if client_full == ClientFull::Reset {
+                layered.stream.reset_on_drop();
+            }
+            return Err(EstablishError { step, cause: Cause::Refused(refusal, client) });
+        }
     }
     Ok(layered)
 }

@@ -3,7 +3,12 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use bytes::{Bytes, BytesMut};
+use tokio_util::codec::Encoder;
+
 use super::Handler;
+use crate::BoxError;
+use crate::codec::Framing;
 use crate::connection::{self, Admitted};
 
 /// A handler and what makes its codec, for one listener and one load of the file.
@@ -19,6 +24,9 @@ pub(crate) trait Serve: Send + Sync {
 
     /// The codec of a new connection, for who encodes beside the handler: of the handler's `Codec` type.
     fn fresh_codec(&self) -> Box<dyn Any + Send>;
+
+    /// A frame as a new connection would send it; `None` where frames are no bytes.
+    fn encode(&self, frame: Bytes) -> Option<Result<Bytes, BoxError>>;
 }
 
 impl<H: Handler, M> Service<H, M>
@@ -45,5 +53,15 @@ where
 
     fn fresh_codec(&self) -> Box<dyn Any + Send> {
         Box::new(self.codec())
+    }
+
+    fn encode(&self, frame: Bytes) -> Option<Result<Bytes, BoxError>> {
+        let mut codec = self.codec();
+        let framing = (&mut codec as &mut dyn Any).downcast_mut::<Framing>()?;
+        let mut encoded = BytesMut::new();
+        Some(match framing.encode(frame, &mut encoded) {
+            Ok(()) => Ok(encoded.freeze()),
+            Err(error) => Err(error.into()),
+        })
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use system::{
     ABSTRACT_SOCKETS, ACTIVATED_SOCKETS, CHANGES_USER, FileId, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH,
     NOT_FOR_SERVICES, STATE, SocketAccess, SocketFile, Spare, UNIX_SOCKETS, UnixListener, UnixStream,
     accept_queue, accept_queue_overflows, activated_sockets, claim_address, credentials, descriptor_limit,
-    file_id, group_id, is_acknowledged, is_listening, keep_figures, keepalive, process_figures,
+    file_id, group_id, is_acknowledged, is_listening, keep_figures, keepalive, memory_limit, process_figures,
     set_defer_accept, set_fast_open, set_freebind, set_reuse_port, unix_address, unix_listener, user_id,
 };
 #[cfg(feature = "cli")]

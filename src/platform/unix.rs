@@ -10,6 +10,7 @@ mod identity;
 mod kept_file;
 #[cfg(feature = "cli")]
 mod manager;
+mod memory;
 #[cfg(feature = "admin")]
 mod private_file;
 mod process;
@@ -49,6 +50,7 @@ pub(crate) use self::file_id::{FileId, file_id};
 pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]
 pub(crate) use self::manager::{has_manager, notify, watchdog};
+pub(crate) use self::memory::memory_limit;
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, open_private, secrecy};
 pub(crate) use self::process::{keep_figures, process_figures};

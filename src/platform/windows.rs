@@ -72,6 +72,11 @@ pub(super) fn is_out_of_descriptors(code: i32) -> bool {
 
 // === descriptors ===
 
+/// How much memory this process may have; `None` is not told here.
+pub(crate) fn memory_limit() -> Option<usize> {
+    None
+}
+
 /// Handles are bounded by memory alone.
 pub(crate) fn descriptor_limit() -> Option<usize> {
     None

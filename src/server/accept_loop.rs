@@ -12,33 +12,28 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::admission::{Access, AccessRule, Admission, Decision, Permits, Refusal};
-use crate::config::WhenFull;
+use super::reply::Reply;
+use crate::admission::{AccessRule, Decision, Permits, Refusal};
+use crate::config::{ClientFull, WhenFull};
 use crate::connection::{Info, Registry, Settings, Shared};
-use crate::listener::{Accepted, Heartbeat, Listener, Peer, Socket};
+use crate::listener::{Accepted, Client, Heartbeat, Listener, Socket};
 use crate::telemetry::Sampler;
-use crate::telemetry::metrics::Refused;
 
 /// Most connections that are still taken from the backlog when the server stops.
 const LAST_ACCEPTS: usize = 1024;
 
 /// What a listener does with the connections that its accept loops bring.
 pub(super) struct Entrance {
-    pub(super) access: Arc<Access>,
-    pub(super) admission: Admission,
     pub(super) settings: Arc<Settings>,
     pub(super) registry: Arc<Registry>,
     /// Whether accepting is paused, as whoever runs the server wants it.
     pub(super) paused: Arc<watch::Sender<bool>>,
     /// The last id that a connection of this process was given.
     pub(super) last_id: Arc<AtomicU64>,
-    /// Refusals are as many as the peers want them to be.
-    pub(super) refusals: Sampler,
-    /// So are those that access does not let in, and those that it would not.
-    pub(super) barred: Sampler,
-    pub(super) dry_runs: Sampler,
     /// A busy listener may be full, and not, many times a second.
     pub(super) fillings: Sampler,
+    /// What peers are told for whom there is no room.
+    pub(super) reply: Option<Reply>,
 }
 
 /// One listening socket, and what its connections are served by.
@@ -73,12 +68,12 @@ impl<S: Socket> AcceptLoop<S> {
                 }
                 // Before the next peer: once a pause was asked for, nobody is accepted.
                 Ok(()) = paused.changed() => {}
-                (accepted, permits) = self.next(), if accepts => match permits {
-                    Err(Refused::Access) => self.entrance.turn_away(accepted, Refused::Access),
+                (accepted, decision) = self.next(), if accepts => match decision {
+                    Decision::Refuse(barred @ Refusal::Access(_)) => self.entrance.turn_away(accepted, barred),
                     // Who comes after `pause` has returned may still have been accepted: it waits here, then.
                     _ if *paused.borrow() => self.held = Some(accepted),
-                    Ok(permits) => self.entrance.serve(accepted, permits),
-                    Err(refused) => self.entrance.turn_away(accepted, refused),
+                    Decision::Admit(permits) => self.entrance.serve(accepted, permits),
+                    Decision::Refuse(refusal) => self.entrance.turn_away(accepted, refusal),
                 },
             }
         }
@@ -100,21 +95,22 @@ impl<S: Socket> AcceptLoop<S> {
                 () = &mut stopped => return self.give_up_held(),
                 _ = tick.tick() => self.listener.tick(),
                 Ok(()) = paused.changed() => {}
-                (accepted, permits) = self.next(), if accepts => match permits {
-                    Err(Refused::Access) => self.entrance.turn_away(accepted, Refused::Access),
+                (accepted, decision) = self.next(), if accepts => match decision {
+                    Decision::Refuse(barred @ Refusal::Access(_)) => self.entrance.turn_away(accepted, barred),
                     _ if *paused.borrow() => self.held = Some(accepted),
-                    Ok(permits) => return self.entrance.serve(accepted, permits),
-                    Err(refused) => self.entrance.turn_away(accepted, refused),
+                    Decision::Admit(permits) => return self.entrance.serve(accepted, permits),
+                    Decision::Refuse(refusal) => self.entrance.turn_away(accepted, refusal),
                 },
             }
         }
     }
 
-    /// The next connection, with its permits or why it is to be turned away. Cancel safe: the next call goes on.
+    /// The next connection, and what was decided of it. Cancel safe: the next call goes on.
     ///
     /// Access is asked once, as soon as it is accepted: a place is not for who may not come in, and nobody waits for one.
+    ///
     /// With `when_full = "queue"` nothing is accepted while there is no room, so that peers wait in the backlog.
-    async fn next(&mut self) -> (Accepted, Result<Permits, Refused>) {
+    async fn next(&mut self) -> (Accepted, Decision) {
         let queue = self.entrance.when_full() == WhenFull::Queue;
         if queue && self.held.is_none() {
             self.room().await;
@@ -124,40 +120,38 @@ impl<S: Socket> AcceptLoop<S> {
                 Some(accepted) => accepted,
                 None => {
                     let accepted = self.listener.accept().await;
-                    if self.entrance.bars(&accepted.peer) {
-                        return (accepted, Err(Refused::Access));
+                    if let Some(rule) = self.entrance.bars(&accepted) {
+                        return (accepted, Decision::Refuse(Refusal::Access(rule)));
                     }
                     accepted
                 }
             };
-            match self.entrance.admission.decide() {
-                Decision::Admit(permits) => return (accepted, Ok(permits)),
-                Decision::Refuse(_) if queue => {
+            match self.entrance.decide(&accepted) {
+                Decision::Refuse(refusal) if queue && !refusal.is_the_clients() => {
                     self.held = Some(accepted);
                     self.room().await;
                 }
-                Decision::Refuse(refusal) => {
-                    self.entrance.refused(refusal);
-                    return (accepted, Err(Refused::Limit));
-                }
+                decision => return (accepted, decision),
             }
         }
     }
 
     /// Waits until there is room.
     async fn room(&mut self) {
-        let Some(refusal) = self.entrance.admission.full() else { return };
+        let admission = &self.entrance.settings.admission;
+        let Some(refusal) = admission.full() else { return };
         if !mem::replace(&mut self.full, true) {
             self.entrance.filled(refusal);
         }
-        self.entrance.admission.room().await;
+        admission.room().await;
         self.full = false;
     }
 
     /// Whom it has accepted and found no place for until its end is not served.
     fn give_up_held(&mut self) {
         if let Some(accepted) = self.held.take() {
-            self.entrance.turn_away(accepted, Refused::Limit);
+            let refusal = self.entrance.settings.admission.full().unwrap_or(Refusal::ListenerFull);
+            self.entrance.turn_away(accepted, refusal);
         }
     }
 
@@ -170,8 +164,10 @@ impl<S: Socket> AcceptLoop<S> {
             // Outside the task's budget, which would end after the first 128.
             let next = pin!(coop::unconstrained(self.next())).poll(&mut cx);
             match next {
-                Poll::Ready((accepted, Ok(permits))) => self.entrance.serve(accepted, permits),
-                Poll::Ready((accepted, Err(refused))) => self.entrance.turn_away(accepted, refused),
+                Poll::Ready((accepted, Decision::Admit(permits))) => self.entrance.serve(accepted, permits),
+                Poll::Ready((accepted, Decision::Refuse(refusal))) => {
+                    self.entrance.turn_away(accepted, refusal);
+                }
                 Poll::Pending => return,
             }
         }
@@ -183,24 +179,32 @@ impl Entrance {
         self.settings.limits.when_full
     }
 
-    /// Whether access does not let a peer in. It says so, and what it would do in a dry run.
-    fn bars(&self, peer: &Peer) -> bool {
-        let verdict = self.access.decide(&peer.0);
-        if verdict.admits {
-            return false;
-        }
-        if self.access.dry_run {
-            self.settings.metrics.access_dry_run();
-            self.would_bar(peer, verdict.rule);
-            return false;
-        }
-        self.barred(peer, verdict.rule);
-        true
+    /// A peer is its own client, unless a header is going to tell another.
+    fn client(&self, accepted: &Accepted) -> Option<Client> {
+        (!self.settings.names_client(accepted.peer)).then_some(Client(accepted.peer.0))
     }
 
-    fn turn_away(&self, accepted: Accepted, refused: Refused) {
-        self.settings.metrics.refused(refused);
-        accepted.turn_away(self.when_full());
+    /// Why access does not let it in.
+    fn bars(&self, accepted: &Accepted) -> Option<AccessRule> {
+        self.settings.bars(self.client(accepted)?)
+    }
+
+    fn decide(&self, accepted: &Accepted) -> Decision {
+        self.settings.admission.decide(self.client(accepted))
+    }
+
+    fn turn_away(&self, accepted: Accepted, refusal: Refusal) {
+        self.settings.tell_refused(refusal, Client(accepted.peer.0));
+        self.settings.metrics.refused(refusal.counted());
+        let how = match (refusal.is_the_clients(), self.settings.limits.client_full) {
+            (false, _) => self.when_full(),
+            (true, ClientFull::Close) => WhenFull::Close,
+            (true, ClientFull::Reset) => WhenFull::Reset,
+        };
+        match (how, &self.reply) {
+            (WhenFull::Reply, Some(reply)) => reply.give(accepted.stream),
+            _ => accepted.turn_away(how),
+        }
     }
 
     fn serve(&self, accepted: Accepted, permits: Permits) {
@@ -210,47 +214,6 @@ impl Entrance {
         let info = Info::new(id, Arc::clone(&self.settings), accepted.peer, accepted.local);
         let shared = Shared::new(info, accepted.stream);
         Arc::clone(&self.settings.service).serve(self.registry.enter(shared, permits));
-    }
-
-    /// A peer was turned away.
-    fn refused(&self, refusal: Refusal) {
-        if let Some(admitted) = self.refusals.admit() {
-            warn!(
-                listener = %self.settings.name,
-                reason = refusal.as_str(),
-                limit = refusal.key(),
-                when_full = self.when_full().as_str(),
-                suppressed = admitted.suppressed,
-                "no room for another connection"
-            );
-        }
-    }
-
-    /// A peer is not let in.
-    fn barred(&self, peer: &Peer, rule: AccessRule) {
-        if let Some(admitted) = self.barred.admit() {
-            info!(
-                listener = %self.settings.name,
-                reason = Refused::Access.as_str(),
-                %peer,
-                rule = %self.access.told(rule),
-                suppressed = admitted.suppressed,
-                "not let in"
-            );
-        }
-    }
-
-    /// A peer is let in that would not be.
-    fn would_bar(&self, peer: &Peer, rule: AccessRule) {
-        if let Some(admitted) = self.dry_runs.admit() {
-            info!(
-                listener = %self.settings.name,
-                %peer,
-                rule = %self.access.told(rule),
-                suppressed = admitted.suppressed,
-                "let in, but would not be without access.dry_run"
-            );
-        }
     }
 
     /// From now on peers wait in the backlog, if there are any.
@@ -267,13 +230,13 @@ impl Entrance {
     /// Tells how many lines were left out of the log, once no more follow.
     fn tell_the_rest(&self) {
         let listener = &self.settings.name;
-        if let Some(suppressed) = self.refusals.rest() {
+        if let Some(suppressed) = self.settings.refusals.rest() {
             warn!(%listener, suppressed, "further peers found no room");
         }
-        if let Some(suppressed) = self.barred.rest() {
+        if let Some(suppressed) = self.settings.barred.rest() {
             info!(%listener, suppressed, "further peers were not let in");
         }
-        if let Some(suppressed) = self.dry_runs.rest() {
+        if let Some(suppressed) = self.settings.dry_runs.rest() {
             info!(%listener, suppressed, "further peers would not be let in without access.dry_run");
         }
         if let Some(suppressed) = self.settings.failures.rest() {

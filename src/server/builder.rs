@@ -11,6 +11,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::catalogue::Catalogue;
 use super::layers::layers;
 use super::ready::{Ready, ReadyListener};
+use super::reply;
 use crate::codec::{
     Chunks, ChunksOptions, Cobs, CobsOptions, Codec, Delimited, DelimitedOptions, Fixed, FixedOptions,
     FrameError, Length, LengthOptions, Lines, LinesOptions, Mllp, MllpOptions, Netstring, NetstringOptions,
@@ -235,6 +236,9 @@ impl Builder {
         for listener in &config.listeners {
             let service = self.catalogue.resolve(&listener.handler, listener.codec.as_ref(), &mut faults);
             let layers = layers(listener, &mut faults);
+            let reply = service
+                .as_deref()
+                .and_then(|service| reply::frame(listener, service, &layers.list, &mut faults));
             listeners.extend(service.map(|service| ReadyListener {
                 name: listener.name.clone(),
                 addresses: listener.addresses.clone(),
@@ -244,6 +248,7 @@ impl Builder {
                 timeouts: listener.timeouts.clone(),
                 service,
                 layers,
+                reply,
                 #[cfg(feature = "testing")]
                 probe: None,
             }));

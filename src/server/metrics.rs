@@ -76,6 +76,13 @@ fn connections(text: &mut Exposition, listeners: &[Listener<'_>]) {
             limits.sample(&[listener.name()], limit);
         }
     }
+    let mut clients = text.family(&families::CLIENTS);
+    for listener in listeners {
+        if let Some(known) = listener.running.settings.admission.known() {
+            clients.sample(&[listener.name(), "connected"], known.connected);
+            clients.sample(&[listener.name(), "remembered"], known.remembered);
+        }
+    }
     let mut durations = text.family(&families::DURATION);
     for listener in listeners {
         durations.distribution(&[listener.name()], &listener.figures.durations);
@@ -191,6 +198,10 @@ fn service(text: &mut Exposition, server: &Running) {
     if let Some(limit) = server.connections.limit() {
         text.family(&families::SERVER_LIMIT).sample(&[], limit);
     }
+    if let Some(limit) = server.budget.limit() {
+        text.family(&families::BUFFERED_LIMIT).sample(&[], limit);
+        text.family(&families::BUFFERED_OVER).sample(&[], u8::from(server.budget.is_over()));
+    }
     #[cfg(feature = "cli")]
     if let Some(lost) = crate::telemetry::log::lines_lost() {
         text.family(&families::LOG_LINES_LOST).sample(&[], lost);
@@ -212,6 +223,7 @@ fn runtime(text: &mut Exposition, server: &Running) {
     }
     text.family(&families::RUNTIME_TASKS).sample(&[], runtime.num_alive_tasks());
     text.family(&families::RUNTIME_QUEUE).sample(&[], runtime.global_queue_depth());
+    text.family(&families::RUNTIME_BLOCKED).sample(&[], server.blocked.count());
 }
 
 fn process(text: &mut Exposition, figures: &ProcessFigures) {

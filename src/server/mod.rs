@@ -10,18 +10,21 @@ mod catalogue;
 mod drain;
 mod first_of;
 mod layers;
+mod memory;
 mod metrics;
 #[cfg(feature = "admin")]
 mod phase;
 #[cfg(feature = "testing")]
 mod probe;
 mod ready;
+mod reply;
 #[cfg(feature = "schema")]
 mod schema;
 mod start;
 mod status;
 #[cfg(test)]
 mod tests;
+mod watchdog;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -35,11 +38,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-#[cfg(feature = "admin")]
-use crate::admission::Access;
 use crate::admission::Gate;
+#[cfg(feature = "admin")]
+use crate::admission::{Access, Admission};
 use crate::config::watch::Watchable;
-use crate::connection::{Connections, Registry};
+use crate::connection::{Budget, Connections, Registry, Settings};
 use crate::listener::{Heartbeat, ListenAddress, Queue};
 #[cfg(feature = "admin")]
 use crate::telemetry::metrics::Figures;
@@ -58,6 +61,7 @@ pub(crate) use self::probe::Probe;
 pub use self::ready::Ready;
 pub use self::start::StartError;
 pub use self::status::{ListenerState, ListenerStatus};
+use self::watchdog::Blocked;
 
 /// A running server. A handle: clones are the same server, and dropping them changes nothing.
 #[derive(Clone)]
@@ -70,6 +74,8 @@ struct Running {
     connections: Arc<Gate>,
     /// What is read again when it changes, each once.
     files: Vec<Arc<dyn Watchable>>,
+    budget: Arc<Budget>,
+    blocked: Arc<Blocked>,
     accept_loops: TaskTracker,
     /// Ends the accept loops.
     stop: CancellationToken,
@@ -97,9 +103,8 @@ struct RunningListener {
     /// What waits at its sockets of TCP, by their addresses.
     queues: Vec<(String, Queue)>,
     connections: Arc<Gate>,
+    settings: Arc<Settings>,
     metrics: Arc<ListenerMetrics>,
-    #[cfg(feature = "admin")]
-    access: Arc<Access>,
     paused: Arc<watch::Sender<bool>>,
     #[cfg(feature = "tls")]
     tls: Option<Arc<crate::establish::tls::TlsServer>>,
@@ -138,7 +143,11 @@ impl Server {
     /// Who may come in to a listener.
     #[cfg(feature = "admin")]
     pub(crate) fn access(&self, listener: &str) -> Option<&Access> {
-        self.0.listeners.iter().find(|running| &*running.name == listener).map(|running| &*running.access)
+        self.0
+            .listeners
+            .iter()
+            .find(|running| &*running.name == listener)
+            .map(|running| &*running.settings.lists)
     }
 
     /// Where the admin interface listens, if the file has `[admin]`: with port 0 there, the port that the system chose.
@@ -191,6 +200,13 @@ impl Server {
     /// [`UnknownListener`]: there is none of that name.
     pub fn resume(&self, listener: &str) -> Result<(), UnknownListener> {
         self.set_paused(listener, false)
+    }
+
+    /// Who is let in to a listener.
+    #[cfg(feature = "admin")]
+    pub(crate) fn admission(&self, listener: &str) -> Option<&Admission> {
+        let running = self.0.listeners.iter().find(|running| &*running.name == listener);
+        running.map(|running| &running.settings.admission)
     }
 
     fn set_paused(&self, name: &str, paused: bool) -> Result<(), UnknownListener> {

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Server;
 use super::bind::{self, Bound};
 use super::layers::Layers;
@@ -44,6 +46,8 @@ pub(super) struct ReadyListener {
     pub(super) timeouts: Timeouts,
     pub(super) service: Arc<dyn Serve>,
     pub(super) layers: Layers,
+    /// What peers are told for whom there is no room.
+    pub(super) reply: Option<Bytes>,
     #[cfg(feature = "testing")]
     pub(super) probe: Option<super::Probe>,
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -14,18 +14,19 @@ use super::accept_loop::{AcceptLoop, Entrance};
 use super::bind::{Bound, BoundListener};
 use super::first_of::FirstOf;
 use super::ready::ReadyListener;
-use super::{Running, RunningListener, Server};
+use super::reply::{self, Reply};
+use super::{Running, RunningListener, Server, memory, watchdog};
 use crate::BoxError;
 #[cfg(feature = "admin")]
 use crate::admin::AdminError;
-use crate::admission::{Access, Admission, Gate};
+use crate::admission::{Access, Admission, Bucket, Clients, Crowd, Gate, Prefixes};
 #[cfg(feature = "admin")]
 use crate::config::meant::AdminConfig;
 use crate::config::watch::Watchable;
-use crate::config::{Config, MaxConnections};
+use crate::config::{Config, Limits, MaxConnections};
 #[cfg(feature = "admin")]
 use crate::connection::Questions;
-use crate::connection::{Registry, Settings};
+use crate::connection::{Budget, Registry, Settings};
 use crate::listener::{
     ActivationError, Heartbeat, ListenAddress, Listener, Listening, Queue, Socket, Spare, TcpSocket,
     UnixSocket,
@@ -41,6 +42,10 @@ use crate::telemetry::remembered::Remembered;
 /// Descriptors that `max_connections = "auto"` leaves for everything that is not a connection: the standard streams, the
 /// runtime's own, files that figures are read from, files and pipes of handlers.
 const RESERVED_DESCRIPTORS: usize = 32;
+
+/// How many connections `limits.establishing = "auto"` lets be established at once: half of those that there may be, so that
+/// peers that say nothing leave the other half to the others, and never more than this.
+const MOST_ESTABLISHING: usize = 1024;
 
 /// How often at most a listener says that it is full.
 const FILLINGS_EVERY: Duration = Duration::from_secs(60);
@@ -158,9 +163,16 @@ impl OpenSocket {
 /// Runs the accept loops. Nothing can fail any more.
 fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
     platform::keep_figures();
-    let addresses = open.iter().map(|listener| listener.sockets.len()).sum();
-    let connections = Arc::new(Gate::new(max_connections(config, addresses)));
+    let addresses: usize = open.iter().map(|listener| listener.sockets.len()).sum();
+    let told = if open.iter().any(|listener| listener.ready.reply.is_some()) { reply::MOST } else { 0 };
+    let connections = Arc::new(Gate::new(max_connections(config, addresses + told)));
     let registry = Arc::new(Registry::new());
+    let budget = Arc::new(Budget::new(memory::limit(config.server.max_buffered)));
+    if budget.limit().is_some() {
+        tokio::spawn(memory::keep(Arc::downgrade(&registry), Arc::clone(&budget)));
+    }
+    let blocked = watchdog::start(Handle::current().metrics(), &connections);
+    let replies = Arc::new(Semaphore::new(reply::MOST));
     let last_id = Arc::new(AtomicU64::new(0));
     let spare = Arc::new(Spare::new());
     let stop = CancellationToken::new();
@@ -176,9 +188,10 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
         if let Some(tls) = &ready.layers.tls {
             tls.keep_watch();
         }
+        let gate = Arc::new(Gate::new(ready.limits.connections));
+        let admission = admission(&ready, &connections, &gate);
         #[cfg(feature = "testing")]
         let (script, on_end) = ready.probe.map(|probe| (probe.script, probe.on_end)).unzip();
-        let gate = Arc::new(Gate::new(ready.limits.connections));
         let metrics = Arc::new(ListenerMetrics::new());
         let settings = Arc::new(Settings {
             name: Arc::clone(&ready.name),
@@ -193,24 +206,27 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             remembered: remembered.clone(),
             access: config.log.access,
             failures: Sampler::new(),
+            lists: access,
+            barred: Sampler::new(),
+            dry_runs: Sampler::new(),
+            admission,
+            refusals: Sampler::new(),
+            budget: Arc::clone(&budget),
             layers: ready.layers.list,
             #[cfg(feature = "tls")]
             tls: ready.layers.tls,
             #[cfg(feature = "testing")]
             on_end,
         });
+        let reply = ready.reply.map(|frame| Reply::new(frame, Arc::clone(&replies)));
         let paused = Arc::new(watch::Sender::new(false));
         let entrance = Arc::new(Entrance {
-            access: Arc::clone(&access),
-            admission: Admission::new(Arc::clone(&connections), Arc::clone(&gate)),
             settings: Arc::clone(&settings),
             registry: Arc::clone(&registry),
             paused: Arc::clone(&paused),
             last_id: Arc::clone(&last_id),
-            refusals: Sampler::new(),
-            barred: Sampler::new(),
-            dry_runs: Sampler::new(),
             fillings: Sampler::at_most(1, FILLINGS_EVERY),
+            reply,
         });
         let mut running = RunningListener {
             name: ready.name,
@@ -219,9 +235,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             heartbeats: Vec::new(),
             queues: Vec::new(),
             connections: gate,
+            settings: Arc::clone(&settings),
             metrics,
-            #[cfg(feature = "admin")]
-            access,
             paused,
             #[cfg(feature = "tls")]
             tls: settings.tls.clone(),
@@ -258,6 +273,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
         registry,
         connections,
         files,
+        budget,
+        blocked,
         accept_loops,
         stop,
         abort: CancellationToken::new(),
@@ -319,14 +336,41 @@ impl Start<'_> {
     }
 }
 
+/// Who is let in to a listener.
+fn admission(ready: &ReadyListener, server: &Arc<Gate>, listener: &Arc<Gate>) -> Admission {
+    let limits = &ready.limits;
+    let prefixes = Prefixes { v4: limits.prefix_v4, v6: limits.prefix_v6 };
+    let clients = Clients::new(limits.connections_per_client, limits.rate_per_client, prefixes);
+    // A plain connection is established at once.
+    let crowd = (!ready.layers.list.is_empty()).then(|| Crowd::new(establishing(limits, server.limit())));
+    Admission::new(Arc::clone(server), Arc::clone(listener))
+        .with_rate(limits.rate.map(Bucket::new))
+        .with_clients(clients)
+        .with_establishing(crowd)
+}
+
+/// `limits.establishing`; `None` = no limit.
+fn establishing(limits: &Limits, server: Option<usize>) -> Option<usize> {
+    match limits.establishing {
+        MaxConnections::Unlimited => None,
+        MaxConnections::At(limit) => Some(limit),
+        MaxConnections::Auto => {
+            let places = limits.connections.into_iter().chain(server).min();
+            Some(places.map_or(MOST_ESTABLISHING, |places| (places / 2).clamp(1, MOST_ESTABLISHING)))
+        }
+    }
+}
+
 /// `server.max_connections`; `None` = no limit.
-fn max_connections(config: &Config, addresses: usize) -> Option<usize> {
+///
+/// `more` descriptors are for what this start needs of its own.
+fn max_connections(config: &Config, more: usize) -> Option<usize> {
     match config.server.max_connections {
         MaxConnections::Unlimited => None,
         MaxConnections::At(limit) => Some(limit),
         MaxConnections::Auto => {
             let descriptors = platform::descriptor_limit()?;
-            let reserved = RESERVED_DESCRIPTORS + addresses + admin_descriptors(config);
+            let reserved = RESERVED_DESCRIPTORS + more + admin_descriptors(config);
             Some(descriptors.saturating_sub(reserved).max(1))
         }
     }

@@ -34,10 +34,13 @@ pub(crate) fn record(connection: &Shared, ended: &Ended) {
     }
     let is_probe = ended.is_probe || info.is_probe();
     #[cfg(feature = "admin")]
-    if let Some(remembered) = connection.settings().remembered.as_ref().filter(|_| !is_probe) {
+    if let Some(remembered) =
+        connection.settings().remembered.as_ref().filter(|_| !is_probe && !ended.reason.is_refusal())
+    {
         remembered.note(gone(connection, ended, error.clone()));
     }
-    if !connection.settings().access {
+    // Of those that are refused, a few are told where it happens.
+    if !connection.settings().access || ended.reason.is_refusal() {
         return;
     }
     let counters = connection.counters();

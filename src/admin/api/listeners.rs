@@ -56,7 +56,7 @@ pub(super) struct Listener {
     connections: usize,
     /// `limits.connections`; null is unlimited.
     limit: Option<usize>,
-    /// What happens to the next client when a limit is reached: queue, close or reset.
+    /// What happens to the next client when a limit is reached: queue, close, reset or reply.
     when_full: &'static str,
     /// Who may come in, as of now.
     access: AccessLists,

@@ -1,19 +1,22 @@
 //! Whether a client would be admitted now, and by which rule.
 
+use std::net::SocketAddr;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{listeners, no_listener};
-use crate::ListenAddress;
 use crate::admin::problem::Problem;
 use crate::admin::program::Context;
 use crate::admin::routes::{Answer, Api, Asked, Shared, client_schema};
+use crate::admission::Admission;
 use crate::admission::why::{self, Account, Facts, Limit, Places, Stand, Whom};
 use crate::config::Endpoint;
 use crate::config::meant::ListenerConfig;
 use crate::server::{ListenerState, ListenerStatus};
+use crate::{Address, Client, ListenAddress};
 
 pub(super) fn add(api: &mut Api) {
     api.get("/v1/why", "why", "Whether a client would be admitted now, and by which rule", ask)
@@ -82,6 +85,11 @@ fn answer(
 ) -> Option<why::Answer> {
     let server = &context.server;
     let limit = |limit: Option<usize>| limit.map_or(Limit::None, Limit::At);
+    let admission = server.admission(&status.name);
+    let client = Client(match whom {
+        Whom::Ip(ip) => Address::Tcp(SocketAddr::new(ip, 0)),
+        Whom::Unix => Address::Unix(None),
+    });
     let addresses: Vec<Endpoint> = status.addresses.iter().map(endpoint).collect();
     let access = server.access(&status.name)?;
     Some(why::why(
@@ -99,6 +107,9 @@ fn answer(
                 limit: limit(server.max_connections()),
                 taken: Some(server.connections().len()),
             },
+            limits: &config.limits,
+            own: admission.and_then(|admission| admission.stand(client)),
+            in_time: admission.map(Admission::is_in_time),
         },
     ))
 }

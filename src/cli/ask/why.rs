@@ -157,6 +157,9 @@ fn facts<'a>(config: &'a Config, listener: &'a ListenerConfig, access: &'a Acces
             MaxConnections::Unlimited => Limit::None,
             MaxConnections::At(limit) => Limit::At(limit),
         }),
+        limits: &listener.limits,
+        own: None,
+        in_time: None,
     }
 }
 
@@ -169,13 +172,15 @@ fn told(answer: &Value) -> String {
     for listener in listeners(answer) {
         let by = listener["rule"].as_str().map(|rule| format!(", by {rule}")).unwrap_or_default();
         let mut lines = format!("{}: {}{by}\n", text(listener, "listener"), text(listener, "verdict"));
+        let names = listener["rules"].as_array().into_iter().flatten().map(|rule| text(rule, "rule").len());
+        let width = names.max().unwrap_or_default().max(24);
         for rule in listener["rules"].as_array().into_iter().flatten() {
             let mark = match rule["passes"].as_bool() {
                 Some(true) => "passes",
                 Some(false) => "stops",
                 None => "depends",
             };
-            lines += &format!("  {:<24}  {mark:<8}  {}\n", text(rule, "rule"), text(rule, "because"));
+            lines += &format!("  {:<width$}  {mark:<8}  {}\n", text(rule, "rule"), text(rule, "because"));
         }
         told.push(lines);
     }

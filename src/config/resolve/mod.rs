@@ -4,20 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fault::Faults;
-use super::meant::{Config, Endpoint, Limits, ListenerConfig, LogConfig, Retention, ServerConfig, Timeouts};
+use super::meant::{Config, Endpoint, ListenerConfig, LogConfig, Retention, ServerConfig, Timeouts};
 use super::options::Choice;
 use super::printable::quoted;
 use super::source::Span;
 use super::tree::{Node, Table};
-use super::value::{Size, Timeout, too_long};
+use super::value::{Timeout, too_long};
 use super::written::{self, File};
 use crate::platform;
 use access::{ListFiles, access};
+use limits::{check_flush, check_limits, limits, warn_of_memory};
 use socket::socket;
 use unique::Unique;
 
 mod access;
 mod admin;
+mod limits;
 mod proxy_protocol;
 mod socket;
 mod tls;
@@ -41,9 +43,11 @@ pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config 
     let log = log(&file.log);
     check_level(&log.level, root, faults);
     check_account(root, faults);
+    let server = server(&file.server);
+    warn_of_memory(&server, &listeners, root, faults);
     let admin = file.admin.as_ref().map(|written| admin::admin(written, root, &mut unique, faults));
     Config {
-        server: server(&file.server),
+        server,
         log,
         admin,
         listeners,
@@ -57,6 +61,7 @@ fn server(written: &written::Server) -> ServerConfig {
     ServerConfig {
         workers: written.workers.map_or(built_in.workers, |workers| workers.0),
         max_connections: written.max_connections.map_or(built_in.max_connections, |limit| limit.0),
+        max_buffered: written.max_buffered.map_or(built_in.max_buffered, |limit| limit.0),
         lame_duck: written
             .lame_duck
             .map_or(built_in.lame_duck, |lame_duck| lame_duck.limit().unwrap_or_default()),
@@ -141,6 +146,7 @@ fn listener(
 
     let limits = limits(&written.limits, Some(&defaults.limits));
     check_flush(&limits, table, faults);
+    check_limits(&limits, table, &called(&name), faults);
 
     require(table, "handler", &node.span, "handler = \"echo\", or another handler", faults);
     let codec = table.get("codec").and_then(|node| Choice::read(node, "codec", faults));
@@ -205,22 +211,6 @@ fn require(table: &Table, key: &str, listener: &Span, example: &str, faults: &mu
 }
 
 /// The listener's own, else `[defaults]`, else built in.
-fn limits(own: &written::Limits, defaults: Option<&written::Limits>) -> Limits {
-    let none = written::Limits::default();
-    let defaults = defaults.unwrap_or(&none);
-    let built_in = Limits::default();
-    let size =
-        |own: Option<Size>, default: Option<Size>, built_in| own.or(default).map_or(built_in, Size::bytes);
-    Limits {
-        connections: own.connections.or(defaults.connections).map_or(built_in.connections, |limit| limit.0),
-        when_full: own.when_full.or(defaults.when_full).unwrap_or(built_in.when_full),
-        input: size(own.input, defaults.input, built_in.input),
-        output: size(own.output, defaults.output, built_in.output),
-        flush_at: size(own.flush_at, defaults.flush_at, built_in.flush_at),
-    }
-}
-
-/// The listener's own, else `[defaults]`, else built in.
 fn timeouts(own: &written::Timeouts, defaults: &written::Timeouts) -> Timeouts {
     let built_in = Timeouts::default();
     let limit = |own: Option<Timeout>, default: Option<Timeout>, built_in| {
@@ -239,18 +229,6 @@ fn timeouts(own: &written::Timeouts, defaults: &written::Timeouts) -> Timeouts {
             .or(defaults.lifetime_jitter)
             .map_or(built_in.lifetime_jitter, |percent| percent.part()),
     }
-}
-
-/// `send` must begin to wait before `try_send` refuses. Said of the table that wrote one of the two.
-fn check_flush(limits: &Limits, table: &Table, faults: &mut Faults) {
-    let written = ["flush_at", "output"].into_iter().find_map(|key| table.at(&["limits", key]));
-    let Some(node) = written.filter(|node| !node.is_faulty() && limits.flush_at > limits.output) else {
-        return;
-    };
-    let (flush_at, output) = (Size::of(limits.flush_at), Size::of(limits.output));
-    faults
-        .at(node.span.clone(), format!("`flush_at`, {flush_at}, is more than `output`, {output}"))
-        .help(format!("set `flush_at` to \"{output}\" or less, or `output` to \"{flush_at}\" or more"));
 }
 
 /// The name of a listener in a message.

@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 
 pub(crate) use self::tls::tls;
 use super::meant::{
-    AccessConfig, AdminConfig, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections,
-    ProxyProtocolConfig, Rotation, ServerConfig, SocketOptions, Timeouts,
+    AccessConfig, AdminConfig, Limits, ListenerConfig, LogConfig, LogFormat, MaxBuffered, MaxConnections,
+    ProxyProtocolConfig, Rate, Rotation, ServerConfig, SocketOptions, Timeouts,
 };
 use super::networks::ListFile;
 use super::options::Choice;
@@ -84,16 +84,18 @@ impl Shown {
 }
 
 /// `[server]`.
-pub(crate) fn server(config: &ServerConfig) -> [Row; 6] {
-    let ServerConfig { workers, max_connections, lame_duck, drain_timeout, user, group } = config;
-    let max_connections = match max_connections {
-        MaxConnections::Auto => Shown::word("auto"),
-        MaxConnections::Unlimited => limit(None),
-        MaxConnections::At(most) => limit(Some(*most)),
+pub(crate) fn server(config: &ServerConfig) -> [Row; 7] {
+    let ServerConfig { workers, max_connections, max_buffered, lame_duck, drain_timeout, user, group } =
+        config;
+    let max_buffered = match max_buffered {
+        MaxBuffered::Auto => Shown::word("auto"),
+        MaxBuffered::Unlimited => Shown::word("unlimited"),
+        MaxBuffered::At(bytes) => size(*bytes).into(),
     };
     [
         ("server.workers", Shown::number(*workers, "auto")),
-        ("server.max_connections", max_connections),
+        ("server.max_connections", most(*max_connections)),
+        ("server.max_buffered", max_buffered),
         ("server.lame_duck", timeout((!lame_duck.is_zero()).then_some(*lame_duck)).into()),
         ("server.drain_timeout", timeout(*drain_timeout).into()),
         ("server.user", Shown::written(user.as_ref(), "stays")),
@@ -241,15 +243,49 @@ fn bare(network: IpNet) -> String {
 }
 
 /// `limits.*` of a listener.
-pub(crate) fn limits(config: &Limits) -> [Row; 5] {
-    let Limits { connections, when_full, input, output, flush_at } = config;
+pub(crate) fn limits(config: &Limits) -> [Row; 13] {
+    let Limits {
+        connections,
+        establishing,
+        connections_per_client,
+        rate: all,
+        rate_per_client,
+        prefix_v4,
+        prefix_v6,
+        when_full,
+        reply,
+        client_full,
+        input,
+        output,
+        flush_at,
+    } = config;
     [
         ("limits.connections", limit(*connections)),
+        ("limits.establishing", most(*establishing)),
+        ("limits.connections_per_client", limit(*connections_per_client)),
+        ("limits.rate", rate(*all)),
+        ("limits.rate_per_client", rate(*rate_per_client)),
+        ("limits.prefix_v4", Shown::Number((*prefix_v4).into())),
+        ("limits.prefix_v6", Shown::Number((*prefix_v6).into())),
         ("limits.when_full", Shown::word(when_full.as_str())),
+        ("limits.reply", Shown::written(reply.as_ref(), "nothing")),
+        ("limits.client_full", Shown::word(client_full.as_str())),
         ("limits.input", size(*input).into()),
         ("limits.output", size(*output).into()),
         ("limits.flush_at", size(*flush_at).into()),
     ]
+}
+
+fn most(most: MaxConnections) -> Shown {
+    match most {
+        MaxConnections::Auto => Shown::word("auto"),
+        MaxConnections::Unlimited => limit(None),
+        MaxConnections::At(most) => limit(Some(most)),
+    }
+}
+
+fn rate(rate: Option<Rate>) -> Shown {
+    rate.map_or_else(|| Shown::word("unlimited"), |rate| Shown::Text(rate.to_string()))
 }
 
 fn limit(most: Option<usize>) -> Shown {

@@ -96,7 +96,7 @@ fn the_shipped_file_has_every_key() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 67);
+    assert_eq!(seen, 76);
 
     let DeValue::Array(listeners) = file["listener"].get_ref() else { panic!("no list") };
     for key in &keys_of::<written::Listener>()[..4] {
@@ -155,7 +155,7 @@ fn without_marks(text: &str) -> String {
             || rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(word);
         marked.then_some(rest)
     }
-    assert_eq!(text.lines().filter_map(unmarked).count(), 27);
+    assert_eq!(text.lines().filter_map(unmarked).count(), 28);
     text.lines().map(|line| unmarked(line).unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 

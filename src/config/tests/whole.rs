@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{valid_on_linux, written};
 use crate::config::meant::{
-    AdminConfig, Limits, LogConfig, LogFormat, MaxConnections, Open, Retention, Rotation, ServerConfig,
-    SocketOptions, Timeouts, WhenFull,
+    AdminConfig, ClientFull, Limits, LogConfig, LogFormat, MaxBuffered, MaxConnections, Open, Per, Rate,
+    Retention, Rotation, ServerConfig, SocketOptions, Timeouts, WhenFull,
 };
 use crate::config::{Endpoint, Size};
 
@@ -15,6 +15,7 @@ fn each_key_arrives() {
     let server = ServerConfig {
         workers: Some(2),
         max_connections: MaxConnections::At(10_000),
+        max_buffered: MaxBuffered::At(64 << 20),
         lame_duck: Duration::from_secs(90),
         drain_timeout: None,
         user: Some("daemon".to_owned()),
@@ -57,7 +58,21 @@ fn each_key_arrives() {
     };
     assert_eq!(echo.socket, own);
     assert_eq!(echo.codec.as_ref().unwrap().name, "lines");
-    assert_eq!(echo.limits, Limits { output: Size::of(1 << 20).bytes(), ..defaults.clone() });
+    let limits = Limits {
+        connections: Some(1000),
+        establishing: MaxConnections::At(100),
+        connections_per_client: Some(8),
+        rate: Some(Rate { count: 100, per: Per::Second, burst: 200 }),
+        rate_per_client: Some(Rate { count: 30, per: Per::Minute, burst: 30 }),
+        prefix_v4: 24,
+        prefix_v6: 56,
+        when_full: WhenFull::Reply,
+        reply: Some("busy".to_owned()),
+        client_full: ClientFull::Reset,
+        output: Size::of(1 << 20).bytes(),
+        ..defaults.clone()
+    };
+    assert_eq!(echo.limits, limits);
     assert_eq!(echo.timeouts, Timeouts { idle: None, ..Timeouts::default() });
 
     assert_eq!(&*shout.name, "shout.2");

@@ -8,6 +8,7 @@ mod name;
 mod network;
 mod path;
 mod percent;
+mod rate;
 mod rotate;
 #[cfg(feature = "schema")]
 mod schema;
@@ -25,7 +26,7 @@ use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 pub(super) use address::{Addresses, too_long};
 pub(super) use admin::{AdminAddress, AdminConnections, AdminTimeout, HostName, Remember};
-pub(super) use count::{Connections, ProcessConnections, Workers};
+pub(super) use count::{Buffered, Connections, PrefixV4, PrefixV6, ProcessConnections, Workers};
 pub use duration::Timeout;
 pub(super) use name::Name;
 #[cfg(feature = "cli")]
@@ -33,6 +34,7 @@ pub(super) use name::is_name;
 pub(super) use network::Network;
 pub use path::FilePath;
 pub(super) use percent::Percent;
+pub(super) use rate::RateLimit;
 pub(super) use rotate::{Keep, Rotate};
 pub use size::Size;
 pub(super) use socket::{Account, Backlog, BufferSize, FastOpen, Mode, OnlyV6};

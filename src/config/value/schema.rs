@@ -9,9 +9,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use super::{
-    Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Alpn, Backlog, BufferSize, Connections,
-    FastOpen, FilePath, HostName, Keep, Mode, Name, Network, OnlyV6, Percent, ProcessConnections, Remember,
-    Rotate, ServerName, Size, Timeout, Workers,
+    Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Alpn, Backlog, BufferSize, Buffered,
+    Connections, FastOpen, FilePath, HostName, Keep, Mode, Name, Network, OnlyV6, Percent, PrefixV4,
+    PrefixV6, ProcessConnections, RateLimit, Remember, Rotate, ServerName, Size, Timeout, Workers,
 };
 use crate::config::meant::{Endpoint, Trusted};
 
@@ -44,6 +44,11 @@ shapes! {
     Alpn => json!({ "type": "string", "minLength": 1, "maxLength": 255 });
     Backlog => number(1, Some(65_535));
     BufferSize => word_or(&["auto"], text("0*([1-9][0-9]*(B|KiB|MiB)|1GiB)"));
+    Buffered => word_or(&["auto", "unlimited"], text(
+        "0*([1-9][0-9]*[MG]iB|(102[4-9]|10[3-9][0-9]|1[1-9][0-9]{2}|[2-9][0-9]{3}|[1-9][0-9]{4,})KiB\
+         |(104857[6-9]|10485[89][0-9]|1048[6-9][0-9]{2}|1049[0-9]{3}|10[5-9][0-9]{4}|1[1-9][0-9]{5}\
+         |[2-9][0-9]{6}|[1-9][0-9]{7,})B)",
+    ));
     Connections => word_or(&["unlimited"], number(1, None));
     Endpoint => address();
     FastOpen => word_or(&["off"], number(1, Some(65_535)));
@@ -55,7 +60,10 @@ shapes! {
     Network => network();
     OnlyV6 => word_or(&["auto"], json!({ "type": "boolean" }));
     Percent => text("0*(100|[1-9]?[0-9])%");
+    PrefixV4 => number(1, Some(32));
+    PrefixV6 => number(1, Some(128));
     ProcessConnections => word_or(&["auto", "unlimited"], number(1, None));
+    RateLimit => rate_limit();
     Remember => word_or(&["off"], number(1, Some(100_000)));
     Rotate => word_or(&["never", "hourly", "daily"], text(
         "0*([1-9][0-9]*[MG]iB|([4-9]|[1-9][0-9]+)KiB\
@@ -66,6 +74,18 @@ shapes! {
     Timeout => timeout();
     Trusted => trusted();
     Workers => word_or(&["auto"], number(1, Some(1024)));
+}
+
+fn rate_limit() -> Value {
+    let pace = || text("0*([1-9][0-9]{0,5}|1000000)/[smh]");
+    let with_burst = json!({
+        "type": "object",
+        "properties": { "rate": pace(), "burst": number(1, Some(super::rate::MOST)) },
+        "required": ["rate"],
+        "additionalProperties": false,
+    });
+    let forms = [json!({ "type": "string", "enum": ["unlimited"] }), pace(), with_burst];
+    json!({ "anyOf": forms })
 }
 
 /// A string, all of which is as the pattern wants it.

@@ -1,5 +1,7 @@
 //! A connection over memory, under a paused clock: what its client sees, and the word for its end.
 
+mod admission;
+mod budget;
 mod deadlines;
 mod deadlines_own;
 mod deadlines_stuck;
@@ -35,7 +37,7 @@ use tracing::instrument::WithSubscriber;
 
 pub(super) use self::script::Script;
 use super::*;
-use crate::admission::{Admission, Decision, Gate};
+use crate::admission::{Admission, Clients, Crowd, Decision, Gate};
 use crate::codec::{Framing, Lines};
 use crate::config::{Limits, Timeouts};
 use crate::connection::Settings;
@@ -59,6 +61,9 @@ struct Setup {
     layers: Vec<Box<dyn Layer>>,
     #[cfg(feature = "tls")]
     tls: Option<Arc<crate::establish::tls::TlsServer>>,
+    clients: Option<Clients>,
+    crowd: Option<Crowd>,
+    budget: Arc<Budget>,
     registry: Arc<Registry>,
     gate: Arc<Gate>,
 }
@@ -99,6 +104,9 @@ impl Setup {
             layers: Vec::new(),
             #[cfg(feature = "tls")]
             tls: None,
+            clients: None,
+            crowd: None,
+            budget: Arc::new(Budget::new(None)),
             registry: Arc::new(Registry::new()),
             gate: Arc::new(Gate::new(None)),
         }
@@ -160,6 +168,14 @@ impl Setup {
         let service = Arc::new(Service::new(handler, move |_: &H| codec.clone()));
         let settings = Settings {
             failures: Sampler::new(),
+            admission: Admission::new(Arc::clone(&self.gate), Arc::new(Gate::new(None)))
+                .with_clients(self.clients.take())
+                .with_establishing(self.crowd.take()),
+            lists: Arc::default(),
+            barred: Sampler::new(),
+            dry_runs: Sampler::new(),
+            refusals: Sampler::new(),
+            budget: Arc::clone(&self.budget),
             name: "test".into(),
             service: Arc::clone(&service) as Arc<dyn Serve>,
             limits: self.limits,
@@ -184,8 +200,9 @@ impl Setup {
         let log = Capture::new();
         let dispatch = log.dispatch();
         move |stream| {
-            let admission = Admission::new(Arc::clone(&gate), Arc::new(Gate::new(None)));
-            let Decision::Admit(permits) = admission.decide() else { panic!("the gate is full") };
+            let Decision::Admit(permits) = settings.admission.decide(None) else {
+                panic!("the gate is full")
+            };
             let id = last_id.fetch_add(1, Ordering::Relaxed) + 1;
             let info = Info::new(id, Arc::clone(&settings), Peer(Address::Unnamed), Local(Address::Unnamed));
             settings.metrics.admitted();

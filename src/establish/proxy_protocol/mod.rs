@@ -59,6 +59,10 @@ impl Layer for ProxyProtocol {
         Step::Proxy
     }
 
+    fn names_client(&self, peer: Peer) -> bool {
+        self.expects(peer)
+    }
+
     fn take_off(&self, mut layered: Layered) -> TakeOff<'_> {
         Box::pin(async move {
             if self.expects(layered.peer) {

@@ -81,7 +81,7 @@ async fn a_flood_of_them_leaves_a_few_lines_which_name_the_rule() {
     assert!((1..=10).contains(&told), "{lines:?}");
     for line in lines {
         assert_eq!((line.level, &line["message"], &line["listener"]), (Level::INFO, "not let in", "test"));
-        assert_eq!((&line["peer"], &line["reason"]), ("192.0.2.7:4711", "refused_access"));
+        assert_eq!((&line["client"], &line["reason"]), ("192.0.2.7:4711", "refused_access"));
         assert_eq!(&line["rule"], "access.deny has 192.0.2.0/24");
     }
     assert_eq!(&rest["message"], "further peers were not let in");

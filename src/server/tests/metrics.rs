@@ -31,7 +31,7 @@ fn the_page_has_the_table() {
         let expected: Vec<String> = families.iter().map(row).collect();
         assert_eq!(told, expected, "{heading}; it should be:\n{}\n", expected.join("\n"));
     }
-    assert_eq!(all().count(), 37);
+    assert_eq!(all().count(), 41);
 }
 
 /// The names of metrics in a text, as it writes them.
@@ -82,9 +82,10 @@ fn names_follow_prometheus() {
             assert_eq!(name.contains(unit_of_base), *unit == unit_of_base, "{name} in {unit}");
         }
         assert!(meaning.ends_with('.') && !meaning.contains('|'), "{name}: {meaning}");
-        let mut known = ["listener", "reason", "class", "address", "direction", "state", "certificate"]
-            .into_iter()
-            .chain(["file", "outcome", "version", "os", "arch"]);
+        let mut known =
+            ["listener", "reason", "class", "address", "direction", "state", "certificate", "kind"]
+                .into_iter()
+                .chain(["file", "outcome", "version", "os", "arch"]);
         assert!(labels.iter().all(|label| known.any(|known| known == *label)), "{name}: {labels:?}");
     }
 }
@@ -95,7 +96,7 @@ async fn scraped() -> String {
     let list = folder.path().join("deny.txt");
     std::fs::write(&list, "192.0.2.0/24").unwrap();
     let text = "[server]\nmax_connections = 100\n\
-                [[listener]]\nname = \"a.b\"\naddress = \"127.0.0.1:0\"\nhandler = \"echo\"\nlimits.connections = 10\n";
+                [[listener]]\nname = \"a.b\"\naddress = \"127.0.0.1:0\"\nhandler = \"echo\"\nlimits.connections = 10\nlimits.connections_per_client = 5\n";
     let text = format!("{text}access.deny_file = '{}'\n", list.display());
     Server::builder().parse(&text).unwrap().start().await.unwrap().metrics()
 }

@@ -1,12 +1,15 @@
 //! The accept loop, over a scripted socket and over real ones.
 
 mod access;
+mod client_limits;
 mod documented;
 mod ended;
 mod full;
+mod memory;
 mod metrics;
 mod once;
 mod pause;
+mod reply;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +29,7 @@ use super::accept_loop::{AcceptLoop, Entrance};
 use crate::admission::{Access, Admission, Gate};
 use crate::codec::Framing;
 use crate::config::{Limits, SocketOptions, Timeouts, WhenFull};
-use crate::connection::{Connection, Registry, Settings};
+use crate::connection::{Budget, Connection, Registry, Settings};
 use crate::establish::Stream;
 use crate::handler::{HandlerError, Serve, Service, handler_fn};
 use crate::listener::{
@@ -63,7 +66,7 @@ struct Setup {
 
 impl Setup {
     fn new(connections: Option<usize>, when_full: WhenFull, service: Arc<dyn Serve>) -> Self {
-        Self::with_access(connections, when_full, service, Access::default())
+        Self::with(connections, when_full, service, (Access::default(), |admission| admission))
     }
 
     fn with_access(
@@ -71,6 +74,24 @@ impl Setup {
         when_full: WhenFull,
         service: Arc<dyn Serve>,
         access: Access,
+    ) -> Self {
+        Self::with(connections, when_full, service, (access, |admission| admission))
+    }
+
+    fn with_limits(
+        connections: Option<usize>,
+        when_full: WhenFull,
+        service: Arc<dyn Serve>,
+        limit: impl FnOnce(Admission) -> Admission,
+    ) -> Self {
+        Self::with(connections, when_full, service, (Access::default(), limit))
+    }
+
+    fn with(
+        connections: Option<usize>,
+        when_full: WhenFull,
+        service: Arc<dyn Serve>,
+        (access, limit): (Access, impl FnOnce(Admission) -> Admission),
     ) -> Self {
         let (server, listener) = (Arc::new(Gate::new(None)), Arc::new(Gate::new(connections)));
         let registry = Arc::new(Registry::new());
@@ -87,6 +108,12 @@ impl Setup {
             remembered: None,
             access: false,
             failures: Sampler::new(),
+            lists: Arc::new(access),
+            barred: Sampler::new(),
+            dry_runs: Sampler::new(),
+            admission: limit(Admission::new(Arc::clone(&server), Arc::clone(&listener))),
+            refusals: Sampler::new(),
+            budget: Arc::new(Budget::new(Some(100_000))),
             layers: Vec::new(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -94,16 +121,12 @@ impl Setup {
             on_end: None,
         };
         let entrance = Arc::new(Entrance {
-            access: Arc::new(access),
-            admission: Admission::new(Arc::clone(&server), Arc::clone(&listener)),
             settings: Arc::new(settings),
             registry: Arc::clone(&registry),
             paused: Arc::new(watch::Sender::new(false)),
             last_id: Arc::new(AtomicU64::new(0)),
-            refusals: Sampler::new(),
-            barred: Sampler::new(),
-            dry_runs: Sampler::new(),
             fillings: Sampler::new(),
+            reply: None,
         });
         Self { entrance, server, listener, registry, stop: CancellationToken::new() }
     }

@@ -87,8 +87,14 @@ pub(crate) const BUFFERED_BYTES: Family = Family::gauge(
     "Held by connections: of direction input, read and not decoded when the handler last asked for more; of direction output, not written yet.",
 );
 
-// === accepting ===
+pub(crate) const CLIENTS: Family = Family::gauge(
+    "terima_clients",
+    &["listener", "kind"],
+    "clients",
+    "Of kind connected, those that have connections, where limits.connections_per_client counts them; of kind remembered, those whose pace limits.rate_per_client knows: at most 229376 a listener.",
+);
 
+// === accepting ===
 pub(crate) const ACCEPT_ERRORS: Family = Family::counter(
     "terima_accept_errors_total",
     &["listener", "class"],
@@ -152,6 +158,18 @@ pub(crate) const SERVER_LIMIT: Family = Family::gauge(
     "connections",
     "server.max_connections, for all listeners together; not told where it is unlimited.",
 );
+pub(crate) const BUFFERED_LIMIT: Family = Family::gauge(
+    "terima_server_buffered_bytes_limit",
+    &[],
+    "bytes",
+    "server.max_buffered; not told where it is unlimited.",
+);
+pub(crate) const BUFFERED_OVER: Family = Family::gauge(
+    "terima_server_buffered_over",
+    &[],
+    "0 or 1",
+    "Whether connections hold more than that: those that hold some are not read from, and those that hold most are ended.",
+);
 #[cfg_attr(
     not(any(feature = "cli", test)),
     expect(dead_code, reason = "only the command line has a log of its own")
@@ -200,8 +218,14 @@ pub(crate) const RUNTIME_QUEUE: Family = Family::gauge(
     "Tasks in the queue that the workers share, ready to run. Many for long: the workers do not keep up.",
 );
 
-// === the process ===
+pub(crate) const RUNTIME_BLOCKED: Family = Family::gauge(
+    "terima_runtime_blocked_workers",
+    &[],
+    "threads",
+    "Workers that have been at one piece of work for five seconds or more: a handler blocks them, and who is served by them waits.",
+);
 
+// === the process ===
 pub(crate) const OPEN_FDS: Family = Family::gauge(
     "process_open_fds",
     &[],
@@ -245,6 +269,7 @@ pub(crate) const TABLE: &[(&str, &[Family])] = &[
             ACTIVE,
             ESTABLISHING,
             LIMIT,
+            CLIENTS,
             DURATION,
             ESTABLISH_DURATION,
             ACCESS_DRY_RUN,
@@ -264,7 +289,19 @@ pub(crate) const TABLE: &[(&str, &[Family])] = &[
             CERTIFICATE_EXPIRY,
         ],
     ),
-    ("The service", &[READY, SERVER_LIMIT, LOG_LINES_LOST, FILE_RELOADS, FILE_STALE, BUILD_INFO]),
-    ("The runtime", &[RUNTIME_WORKERS, RUNTIME_BUSY, RUNTIME_TASKS, RUNTIME_QUEUE]),
+    (
+        "The service",
+        &[
+            READY,
+            SERVER_LIMIT,
+            BUFFERED_LIMIT,
+            BUFFERED_OVER,
+            LOG_LINES_LOST,
+            FILE_RELOADS,
+            FILE_STALE,
+            BUILD_INFO,
+        ],
+    ),
+    ("The runtime", &[RUNTIME_WORKERS, RUNTIME_BUSY, RUNTIME_TASKS, RUNTIME_QUEUE, RUNTIME_BLOCKED]),
     ("The process", &[OPEN_FDS, MAX_FDS, RESIDENT_MEMORY, CPU, START_TIME]),
 ];

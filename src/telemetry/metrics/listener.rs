@@ -86,6 +86,12 @@ pub(crate) enum Refused {
     Access,
     /// A limit on connections was reached.
     Limit,
+    /// Connections came too fast.
+    Rate,
+    /// A limit on the connections of one client was reached.
+    ClientLimit,
+    /// Connections of one client came too fast.
+    ClientRate,
     /// There was no descriptor for it, but the spare one.
     Descriptors,
 }
@@ -272,13 +278,17 @@ struct Over {
 }
 
 impl Refused {
-    pub(crate) const ALL: [Self; 3] = [Self::Access, Self::Limit, Self::Descriptors];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Access, Self::Limit, Self::Rate, Self::ClientLimit, Self::ClientRate, Self::Descriptors];
 
     /// The word for it in log, metric and API.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Access => "refused_access",
             Self::Limit => "refused_limit",
+            Self::Rate => "refused_rate",
+            Self::ClientLimit => "refused_client_limit",
+            Self::ClientRate => "refused_client_rate",
             Self::Descriptors => "refused_descriptors",
         }
     }
@@ -345,12 +355,9 @@ mod tests {
         for reason in Refused::ALL {
             metrics.refused(reason);
         }
-        assert_eq!(seen(), [5, 0, 0, 2]);
+        assert_eq!(seen(), [2 + Refused::ALL.len() as u64, 0, 0, 2]);
         let figures = metrics.read();
-        assert_eq!(
-            figures.refused,
-            [("refused_access", 1), ("refused_limit", 1), ("refused_descriptors", 1)]
-        );
+        assert_eq!(figures.refused, Refused::ALL.map(|reason| (reason.as_str(), 1)));
         assert_eq!((figures.durations.count, figures.establish_durations.count), (2, 1));
     }
 

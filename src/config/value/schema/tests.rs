@@ -73,6 +73,30 @@ fn sizes() {
         &[],
     );
     agree::<Rotate>(&[], &refused, &[]);
+    agree::<Buffered>(
+        &[
+            "'auto'",
+            "'unlimited'",
+            "'1MiB'",
+            "'01GiB'",
+            "'1024KiB'",
+            "'1030KiB'",
+            "'1100KiB'",
+            "'2000KiB'",
+            "'10000KiB'",
+            "'1048576B'",
+            "'1048580B'",
+            "'1048600B'",
+            "'1049000B'",
+            "'1050000B'",
+            "'1100000B'",
+            "'2000000B'",
+            "'10000000B'",
+        ],
+        &["'off'", "'1023KiB'", "'999KiB'", "'1048575B'", "'1039999B'", "'0MiB'", "7", "true"],
+        &[],
+    );
+    agree::<Buffered>(&[], &refused, &[]);
 }
 
 #[test]
@@ -84,6 +108,10 @@ fn numbers_and_words() {
     agree::<Keep>(&["1", "7", "'unlimited'"], &["'all'"], &[]);
     agree::<Backlog>(&["1", "65535"], &["65536", "'auto'"], &[]);
     agree::<FastOpen>(&["1", "65535", "'off'"], &["65536"], &[]);
+    agree::<PrefixV4>(&["1", "32"], &["33", "'auto'"], &[]);
+    agree::<PrefixV6>(&["1", "128"], &["129", "256", "'auto'"], &[]);
+    agree::<PrefixV4>(&[], &odd[..5], &[]);
+    agree::<PrefixV6>(&[], &odd[..5], &[]);
     agree::<Workers>(&[], &odd, &[]);
     agree::<Connections>(&[], &odd, &[]);
     agree::<ProcessConnections>(&[], &odd, &[]);
@@ -99,9 +127,48 @@ fn numbers_and_words() {
 }
 
 #[test]
+fn rates() {
+    agree::<RateLimit>(
+        &[
+            "'unlimited'",
+            "'1/s'",
+            "'030/m'",
+            "'1000000/h'",
+            "{ rate = '1/s' }",
+            "{ rate = '100/s', burst = 1 }",
+            "{ burst = 1000000, rate = '1/h' }",
+        ],
+        &[
+            "''",
+            "'1'",
+            "'/s'",
+            "'1/'",
+            "'0/s'",
+            "'1/d'",
+            "'1 / s'",
+            "'-1/s'",
+            "'1.5/s'",
+            "'1000001/s'",
+            "'off'",
+            "100",
+            "true",
+            "[]",
+            "{}",
+            "{ burst = 1 }",
+            "{ rate = 'unlimited' }",
+            "{ rate = '1/s', burst = 0 }",
+            "{ rate = '1/s', burst = 1000001 }",
+            "{ rate = '1/s', burst = '5' }",
+            "{ rate = '1/s', bursts = 5 }",
+        ],
+        &[],
+    );
+}
+
+#[test]
 fn words() {
     agree::<LogFormat>(&["'text'", "'json'"], &["'JSON'", "''", "1"], &[]);
-    agree::<WhenFull>(&["'queue'", "'close'", "'reset'"], &["'drop'", "''", "0"], &[]);
+    agree::<WhenFull>(&["'queue'", "'close'", "'reset'", "'reply'"], &["'drop'", "''", "0"], &[]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
+use crate::config::ClientFull;
 use crate::establish::{Cause, Facts, establish};
 use crate::listener::{Credentials, Local};
 
@@ -44,7 +45,8 @@ async fn establishing(server: DuplexStream) -> Result<Layered, Cause> {
     let stream = Stream::Boxed(Box::new(server));
     let (peer, local) = (peer("10.1.2.3:7"), Local(Address::Unnamed));
     let layered = Layered { stream, peer, local, facts: Facts::default() };
-    let established = establish(layered, &layers, tokio::time::Instant::now(), None).await;
+    let established =
+        establish(layered, &layers, tokio::time::Instant::now(), None, ClientFull::Close, |_| Ok(())).await;
     established.map_err(|error| {
         assert_eq!(error.step, Step::Proxy);
         error.cause
