@@ -167,7 +167,7 @@ pub use crate::establish::{ProxyAddresses, ProxyHeader, ProxySsl, ProxyTlvError,
 pub use crate::handler::{Handler, HandlerError, HandlerFn, handler_fn};
 #[cfg(feature = "tower")]
 pub use crate::handler::{ServiceHandler, service_handler};
-pub use crate::listener::{Address, Client, Credentials, ListenAddress, Local, Peer};
+pub use crate::listener::{ActivationError, Address, Client, Credentials, ListenAddress, Local, Peer};
 pub use crate::server::{
     Builder, ListenerState, ListenerStatus, Ready, Server, Shutdown, StartError, UnknownListener,
 };

@@ -157,7 +157,7 @@ fn listen(config: &AdminConfig, account: Account) -> Result<Listening, AdminErro
         }
         Endpoint::Path(path) => (unix(path, config, account), ListenAddress::Unix(path.clone())),
         // Refused where they are written.
-        Endpoint::Name { .. } | Endpoint::Abstract(_) => {
+        Endpoint::Name { .. } | Endpoint::Abstract(_) | Endpoint::Activated(_) => {
             (Err(io::ErrorKind::Unsupported.into()), ListenAddress::Abstract(config.address.to_string()))
         }
     };

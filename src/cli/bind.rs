@@ -8,7 +8,7 @@ use listeners::{Listener, Process, Protocol, SocketState};
 
 use crate::platform;
 use crate::telemetry::escape::Escaped;
-use crate::{AdminError, ListenAddress, TokenError};
+use crate::{ActivationError, AdminError, ListenAddress, TokenError};
 
 /// One message: which listener, where, why, and what to do about it if that is known.
 pub(super) fn explain(listener: &str, address: &ListenAddress, error: &io::Error) -> String {
@@ -20,6 +20,24 @@ pub(super) fn unknown_name(listener: &str, name: &str, error: &io::Error) -> Str
     format!(
         "listener `{listener}` can't listen on {name}: the name is not known: {error}\n  help: name one that this machine \
          can look up, or an address"
+    )
+}
+
+/// The same, of a socket that the service manager should have passed.
+pub(super) fn not_activated(listener: &str, name: &str, error: &ActivationError) -> String {
+    let help = match error {
+        ActivationError::NotPassed(_) => {
+            "let systemd start terima by its socket unit (docs/systemd.md), or try it with `systemd-socket-activate`"
+        }
+        ActivationError::Unknown { .. } => {
+            "name one of them, or set FileDescriptorName= in the unit of the socket"
+        }
+        _ => "`systemctl cat` shows the unit of the socket; docs/systemd.md has one that works",
+    };
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!(
+        "listener `{listener}` can't listen on systemd:{name}: {}{cause}\n  help: {help}",
+        Escaped(&error.to_string())
     )
 }
 

@@ -115,6 +115,9 @@ fn ask(endpoint: &Endpoint, asking: Asking) -> io::Result<()> {
         }
         Endpoint::Name { host, port } => name(host, *port, asking),
         Endpoint::Path(path) => connect(&SockAddr::unix(path)?, asking),
+        Endpoint::Activated(_) => Err(io::Error::other(
+            "where it listens, the service alone knows: with [admin] in the file, it is asked there",
+        )),
         // unix(7): an abstract name is one that begins with a NUL.
         Endpoint::Abstract(name) => connect(&SockAddr::unix(format!("\0{name}"))?, asking),
     }

@@ -1,5 +1,6 @@
 //! `server.toml` as meant: typed, resolved, nothing left to default.
 
+mod access;
 mod admin;
 mod proxy_protocol;
 mod tls;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub(crate) use self::access::AccessConfig;
 pub(crate) use self::admin::{AdminConfig, Open};
 pub(crate) use self::proxy_protocol::{ProxyProtocolConfig, Trusted};
 pub(crate) use self::tls::{ClientAuth, FileAt, Named, Pair, TlsConfig, TlsStart, TlsVersion};
@@ -105,6 +107,7 @@ pub(crate) struct ListenerConfig {
     pub(crate) codec: Option<Choice>,
     pub(crate) handler: Choice,
     pub(crate) socket: SocketOptions,
+    pub(crate) access: AccessConfig,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     /// `None` = no header is looked for.
@@ -127,6 +130,8 @@ pub(crate) enum Endpoint {
     Path(PathBuf),
     /// `unix:@echo`: a name in the kernel, without a file.
     Abstract(String),
+    /// `systemd:echo.socket`: whatever the service manager listens on, and passes under this name.
+    Activated(String),
 }
 
 /// `socket.*` of a listener.
@@ -199,12 +204,17 @@ pub(crate) struct Timeouts {
 }
 
 impl Endpoint {
-    /// The port; a Unix socket has none.
+    /// Whether it is a Unix socket.
+    pub(crate) fn is_unix(&self) -> bool {
+        matches!(self, Self::Path(_) | Self::Abstract(_))
+    }
+
+    /// The port; a Unix socket has none, and of an activated one it is not known.
     pub(crate) fn port(&self) -> Option<u16> {
         match self {
             Self::Ip(address) => Some(address.port()),
             Self::Any(port) | Self::Name { port, .. } => Some(*port),
-            Self::Path(_) | Self::Abstract(_) => None,
+            Self::Path(_) | Self::Abstract(_) | Self::Activated(_) => None,
         }
     }
 }
@@ -219,6 +229,7 @@ impl fmt::Display for Endpoint {
             Self::Name { host, port } => write!(f, "{host}:{port}"),
             Self::Path(path) => write!(f, "unix:{}", path.display()),
             Self::Abstract(name) => write!(f, "unix:@{name}"),
+            Self::Activated(name) => write!(f, "systemd:{name}"),
         }
     }
 }

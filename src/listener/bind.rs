@@ -89,7 +89,7 @@ impl Listening {
 }
 
 /// Options that are good to have: without one of them, the listener serves all the same.
-fn set_options(socket: &Socket, address: SocketAddr, options: &SocketOptions) {
+pub(super) fn set_options(socket: &Socket, address: SocketAddr, options: &SocketOptions) {
     let set = |key: &str, result: io::Result<()>| {
         if let Err(error) = result {
             warn!(%address, key, %error, "the system refuses an option of the socket: the key does nothing");
@@ -127,13 +127,18 @@ fn set_buffers(socket: &Socket, options: &SocketOptions, set: &impl Fn(&str, io:
 
 fn unix_socket(options: &SocketOptions) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    set_buffers(&socket, options, &|key, result| {
+    set_unix_options(&socket, options);
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// As [`set_options`].
+pub(super) fn set_unix_options(socket: &Socket, options: &SocketOptions) {
+    set_buffers(socket, options, &|key, result| {
         if let Err(error) = result {
             warn!(key, %error, "the system refuses an option of the socket: the key does nothing");
         }
     });
-    socket.set_nonblocking(true)?;
-    Ok(socket)
 }
 
 fn access(options: &SocketOptions) -> io::Result<SocketAccess> {

@@ -3,6 +3,7 @@
 //! Two layers: a [`Socket`]'s `accept` can fail (and is scripted in tests); a [`Listener`]'s over it cannot, by type.
 
 mod accept;
+mod activated;
 mod address;
 mod bind;
 mod compact;
@@ -15,6 +16,8 @@ mod spare;
 mod tests;
 
 pub(crate) use self::accept::Listener;
+pub use self::activated::ActivationError;
+pub(crate) use self::activated::activated_names;
 pub use self::address::{Address, Client, Credentials, ListenAddress, Local, Peer};
 pub(crate) use self::bind::Listening;
 pub(crate) use self::compact::Compact;

@@ -20,11 +20,11 @@ pub(crate) use system::connect;
 #[cfg(feature = "tls")]
 pub(crate) use system::is_public;
 pub(crate) use system::{
-    ABSTRACT_SOCKETS, CHANGES_USER, FileId, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH, NOT_FOR_SERVICES,
-    STATE, SocketAccess, SocketFile, Spare, UNIX_SOCKETS, UnixListener, UnixStream, accept_queue,
-    accept_queue_overflows, claim_address, credentials, descriptor_limit, file_id, group_id, is_acknowledged,
-    keepalive, process_figures, set_defer_accept, set_fast_open, set_freebind, set_reuse_port, unix_listener,
-    user_id,
+    ABSTRACT_SOCKETS, ACTIVATED_SOCKETS, CHANGES_USER, FileId, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH,
+    NOT_FOR_SERVICES, STATE, SocketAccess, SocketFile, Spare, UNIX_SOCKETS, UnixListener, UnixStream,
+    accept_queue, accept_queue_overflows, activated_sockets, claim_address, credentials, descriptor_limit,
+    file_id, group_id, is_acknowledged, is_listening, keep_figures, keepalive, process_figures,
+    set_defer_accept, set_fast_open, set_freebind, set_reuse_port, unix_address, unix_listener, user_id,
 };
 #[cfg(feature = "cli")]
 pub(crate) use system::{
@@ -45,6 +45,20 @@ pub(crate) enum Blame {
     Ours,
     /// The listening socket's, which is dead: no later call can succeed.
     Listener,
+}
+
+/// Why there are no sockets that the service manager has opened for this process.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(windows, expect(dead_code, reason = "there is no such manager"))]
+pub(crate) enum PassingError {
+    #[error("the service manager has passed no sockets: there is no LISTEN_FDS")]
+    None,
+    #[error("the sockets are for another process: LISTEN_PID is {0}")]
+    ForAnother(String),
+    #[error("LISTEN_FDS is `{0}`, and no number of sockets")]
+    NoNumber(String),
+    #[error("LISTEN_FDS says that there are {count} sockets, but descriptor {descriptor} is closed")]
+    Closed { count: i32, descriptor: i32 },
 }
 
 /// What waits at a listening socket to be accepted.

@@ -2,9 +2,12 @@
 
 mod accept_queue;
 mod account;
+mod activation;
 mod file_id;
 #[cfg(feature = "cli")]
 mod identity;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod kept_file;
 #[cfg(feature = "cli")]
 mod manager;
 #[cfg(feature = "admin")]
@@ -40,6 +43,7 @@ use crate::listener::Credentials;
 
 pub(crate) use self::accept_queue::{accept_queue, accept_queue_overflows};
 pub(crate) use self::account::{group_id, user_id};
+pub(crate) use self::activation::{ACTIVATED_SOCKETS, activated_sockets, is_listening, unix_address};
 pub(crate) use self::file_id::{FileId, file_id};
 #[cfg(feature = "cli")]
 pub(crate) use self::identity::{Identity, IdentityError};
@@ -47,7 +51,7 @@ pub(crate) use self::identity::{Identity, IdentityError};
 pub(crate) use self::manager::{has_manager, notify, watchdog};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, open_private, secrecy};
-pub(crate) use self::process::process_figures;
+pub(crate) use self::process::{keep_figures, process_figures};
 #[cfg(feature = "tls")]
 pub(crate) use self::public_file::is_public;
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};

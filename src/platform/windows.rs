@@ -40,7 +40,7 @@ pub(crate) use self::console::{Signals, terminal_knows_colour};
 pub(crate) use self::file_id::{FileId, file_id};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, open_private, secrecy};
-pub(crate) use self::process::process_figures;
+pub(crate) use self::process::{keep_figures, process_figures};
 #[cfg(feature = "tls")]
 pub(crate) use self::public_file::is_public;
 #[cfg(feature = "cli")]
@@ -108,6 +108,24 @@ impl Spare {
 
 /// Whether a listener can have a path for its address: Tokio has no Unix sockets here.
 pub(crate) const UNIX_SOCKETS: bool = false;
+
+/// Whether a service manager may open sockets for the service.
+pub(crate) const ACTIVATED_SOCKETS: bool = false;
+
+/// There are none.
+pub(crate) fn activated_sockets() -> Result<Vec<(String, Socket)>, super::PassingError> {
+    Err(super::PassingError::None)
+}
+
+/// There are none.
+pub(crate) fn unix_address(_: &socket2::SockAddr) -> Option<crate::listener::ListenAddress> {
+    None
+}
+
+/// Of a socket that was passed on, of which there are none.
+pub(crate) fn is_listening(_: &Socket) -> io::Result<bool> {
+    Ok(true)
+}
 
 /// Whether Unix sockets can have a name without a file.
 pub(crate) const ABSTRACT_SOCKETS: bool = false;

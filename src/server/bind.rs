@@ -14,9 +14,11 @@ use super::ready::{Ready, ReadyListener};
 use super::start::StartError;
 #[cfg(feature = "admin")]
 use crate::admin::{self, Loaded};
+use crate::admission::Access;
 use crate::config::{Config, Endpoint, SocketOptions};
-use crate::listener::{ListenAddress, Listening};
+use crate::listener::{ListenAddress, Listening, activated_names};
 use crate::platform;
+use crate::telemetry::escape::Escaped;
 
 /// A configuration whose sockets all listen. Clients can connect; nobody answers them yet.
 pub(crate) struct Bound {
@@ -32,6 +34,7 @@ pub(crate) struct Bound {
 
 pub(super) struct BoundListener {
     pub(super) ready: ReadyListener,
+    pub(super) access: Access,
     pub(super) sockets: Vec<Listening>,
 }
 
@@ -56,9 +59,14 @@ pub(super) async fn bind(ready: Ready) -> Result<Bound, StartError> {
         .iter()
         .flat_map(|listener| listener.endpoints.iter().flat_map(|(_, addresses)| addresses.iter().copied()))
         .collect();
+    let named: Vec<Endpoint> = resolved
+        .iter()
+        .flat_map(|listener| listener.endpoints.iter().map(|(endpoint, _)| endpoint.clone()))
+        .collect();
     // Users and groups are looked up, and a folder's lock is waited for.
     let bind = move || {
         let listeners = resolved.into_iter().map(|listener| listener.bind(&all)).collect::<Result<_, _>>()?;
+        warn_of_unserved(&named);
         Ok::<_, StartError>(Bound {
             config,
             listeners,
@@ -87,11 +95,22 @@ async fn resolve(ready: ReadyListener) -> Result<Resolved, StartError> {
             Endpoint::Name { host, port } => look_up(host, *port).await.map_err(|source| {
                 StartError::Resolve { listener: ready.name.to_string(), name: host.clone(), source }
             })?,
-            Endpoint::Any(_) | Endpoint::Path(_) | Endpoint::Abstract(_) => Vec::new(),
+            Endpoint::Any(_) | Endpoint::Path(_) | Endpoint::Abstract(_) | Endpoint::Activated(_) => {
+                Vec::new()
+            }
         };
         endpoints.push((endpoint.clone(), addresses));
     }
     Ok(Resolved { ready, endpoints })
+}
+
+/// Whoever connects to a socket that the service manager has opened, and nobody serves, waits for ever.
+fn warn_of_unserved(named: &[Endpoint]) {
+    for name in activated_names() {
+        if !named.contains(&Endpoint::Activated(name.clone())) {
+            warn!(socket = %Escaped(&name), "no listener names this socket of systemd: nobody answers who connects to it");
+        }
+    }
 }
 
 /// What a name stands for, each address once.
@@ -108,6 +127,16 @@ async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
+impl BoundListener {
+    /// Looks up whom it lets in.
+    pub(super) fn new(ready: ReadyListener, sockets: Vec<Listening>) -> Result<Self, StartError> {
+        match Access::new(&ready.access) {
+            Ok(access) => Ok(Self { ready, access, sockets }),
+            Err(error) => Err(StartError::Access { listener: ready.name.to_string(), source: error.into() }),
+        }
+    }
+}
+
 impl Resolved {
     fn bind(self, all: &[SocketAddr]) -> Result<BoundListener, StartError> {
         let Self { ready, endpoints } = self;
@@ -115,7 +144,7 @@ impl Resolved {
         for (endpoint, addresses) in endpoints {
             bind_endpoint(&ready, &endpoint, &addresses, all, &mut sockets)?;
         }
-        Ok(BoundListener { ready, sockets })
+        BoundListener::new(ready, sockets)
     }
 }
 
@@ -138,6 +167,14 @@ fn bind_endpoint(
         Endpoint::Abstract(name) => {
             sockets
                 .push(Listening::name(name, options).map_err(failed(ListenAddress::Abstract(name.clone())))?);
+        }
+        Endpoint::Activated(name) => {
+            let passed = Listening::activated(name, options);
+            sockets.extend(passed.map_err(|source| StartError::Activation {
+                listener: ready.name.to_string(),
+                name: name.clone(),
+                source,
+            })?);
         }
         Endpoint::Any(port) => {
             let every = SocketAddr::new(std::net::Ipv6Addr::UNSPECIFIED.into(), *port);

@@ -1,12 +1,13 @@
 //! What a scrape of the whole server gets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 #[cfg(feature = "tls")]
 use std::time::SystemTime;
 
 use super::{ListenerState, ListenerStatus, Running, RunningListener};
 use crate::admission::Gate;
+use crate::config::watch::{Reloads, Watchable};
 use crate::connection::Buffered;
 use crate::platform::{self, ProcessFigures};
 use crate::telemetry::metrics::{Exposition, Figures, families};
@@ -82,6 +83,33 @@ fn connections(text: &mut Exposition, listeners: &[Listener<'_>]) {
     let mut durations = text.family(&families::ESTABLISH_DURATION);
     for listener in listeners {
         durations.distribution(&[listener.name()], &listener.figures.establish_durations);
+    }
+    let mut dry_runs = text.family(&families::ACCESS_DRY_RUN);
+    for listener in listeners {
+        dry_runs.sample(&[listener.name()], listener.figures.access_dry_runs);
+    }
+}
+
+fn files(text: &mut Exposition, files: &[Arc<dyn Watchable>]) {
+    // Of several that belong together, one stands for all. Two listeners may each read the same: that is one series.
+    let mut all: BTreeMap<String, Reloads> = BTreeMap::new();
+    for file in files {
+        let Some(name) = file.files().first().map(|path| path.display().to_string()) else { continue };
+        let read = file.reloads();
+        let sum = all.entry(name).or_insert(Reloads { reloaded: 0, failed: 0, stale: false });
+        sum.reloaded += read.reloaded;
+        sum.failed += read.failed;
+        sum.stale |= read.stale;
+    }
+    let files = all;
+    let mut reloads = text.family(&families::FILE_RELOADS);
+    for (name, figures) in &files {
+        reloads.sample(&[name, "reloaded"], figures.reloaded);
+        reloads.sample(&[name, "failed"], figures.failed);
+    }
+    let mut stale = text.family(&families::FILE_STALE);
+    for (name, figures) in &files {
+        stale.sample(&[name], u8::from(figures.stale));
     }
 }
 
@@ -174,6 +202,7 @@ fn service(text: &mut Exposition, server: &Running) {
     if let Some(lost) = crate::telemetry::log::lines_lost() {
         text.family(&families::LOG_LINES_LOST).sample(&[], lost);
     }
+    files(text, &server.files);
     let build = [env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH];
     text.family(&families::BUILD_INFO).sample(&build, 1);
 }

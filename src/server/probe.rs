@@ -38,11 +38,11 @@ impl Ready {
     pub(crate) fn start_unbound(self, mut probe: impl FnMut(&str) -> Probe) -> Result<Server, StartError> {
         let listeners = self.listeners.into_iter().map(|mut ready| {
             ready.probe = Some(probe(&ready.name));
-            BoundListener { ready, sockets: Vec::new() }
+            BoundListener::new(ready, Vec::new())
         });
         Bound {
             config: self.config,
-            listeners: listeners.collect(),
+            listeners: listeners.collect::<Result<_, _>>()?,
             once: self.once,
             #[cfg(feature = "admin")]
             admin: None,
@@ -54,11 +54,13 @@ impl Ready {
 }
 
 /// Keeps an address to this machine, and leaves its port to the system: the file of a service that runs can be tested as it
-/// is.
+/// is. So can that of one whose sockets systemd opens.
 fn confine(endpoint: &mut Endpoint) {
     let ip: IpAddr = match endpoint {
         Endpoint::Ip(address) if address.is_ipv6() => Ipv6Addr::LOCALHOST.into(),
-        Endpoint::Ip(_) | Endpoint::Any(_) | Endpoint::Name { .. } => Ipv4Addr::LOCALHOST.into(),
+        Endpoint::Ip(_) | Endpoint::Any(_) | Endpoint::Name { .. } | Endpoint::Activated(_) => {
+            Ipv4Addr::LOCALHOST.into()
+        }
         Endpoint::Path(_) | Endpoint::Abstract(_) => return,
     };
     *endpoint = Endpoint::Ip(SocketAddr::new(ip, 0));

@@ -17,7 +17,7 @@ use crate::server::{Builder, Probe, Ready, Server};
 
 /// Starts what a `server.toml` says, on loopback and at ports of the system's choice.
 ///
-/// Every address of TCP in it is treated so, whatever it says: the file that is shipped can be tested as it is, with
+/// Every address of TCP in it, and every socket of systemd, is treated so, whatever it says: the file that is shipped can be tested as it is, with
 /// `include_str!`, beside a server that runs from it. Unix sockets stay where they are; `[admin]` is left out.
 ///
 /// Not under a paused clock: while the test waits for the system, the clock would jump to the next deadline.

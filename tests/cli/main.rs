@@ -19,6 +19,8 @@ mod service;
 mod signals;
 
 #[cfg(unix)]
+mod activated;
+#[cfg(unix)]
 mod notify;
 #[cfg(unix)]
 mod user;

@@ -102,7 +102,7 @@ impl Client {
             Endpoint::Any(port) => Door::Tcp((Ipv4Addr::LOCALHOST, *port).into()),
             Endpoint::Path(path) => Door::Unix(path.clone()),
             // Refused where they are written.
-            Endpoint::Name { .. } | Endpoint::Abstract(_) => {
+            Endpoint::Name { .. } | Endpoint::Abstract(_) | Endpoint::Activated(_) => {
                 return Err(Failure::usage("admin.address is no address", "`terima check` tells more"));
             }
         };

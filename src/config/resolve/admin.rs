@@ -80,7 +80,7 @@ fn is_exposed(address: &Endpoint) -> bool {
     match address {
         Endpoint::Ip(address) => !address.ip().is_loopback(),
         Endpoint::Any(_) => true,
-        Endpoint::Name { .. } | Endpoint::Path(_) | Endpoint::Abstract(_) => false,
+        Endpoint::Name { .. } | Endpoint::Path(_) | Endpoint::Abstract(_) | Endpoint::Activated(_) => false,
     }
 }
 

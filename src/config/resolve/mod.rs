@@ -12,9 +12,11 @@ use super::tree::{Node, Table};
 use super::value::{Size, Timeout, too_long};
 use super::written::{self, File};
 use crate::platform;
+use access::{ListFiles, access};
 use socket::socket;
 use unique::Unique;
 
+mod access;
 mod admin;
 mod proxy_protocol;
 mod socket;
@@ -26,13 +28,15 @@ pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config 
     if let Some(defaults) = root.get("defaults").and_then(Node::table) {
         check_flush(&limits(&file.defaults.limits, None), defaults, faults);
         socket::check_lacking(defaults, &file.defaults.socket, "[defaults]", faults);
+        access::check_empty(defaults, faults);
     }
     proxy_protocol::check_defaults(&file.defaults, root, faults);
     let mut unique = Unique::default();
+    let mut files = ListFiles::default();
     let mut listeners = Vec::new();
     let nodes = root.get("listener").into_iter().flat_map(Node::items);
     for (written, node) in file.listener.iter().zip(nodes) {
-        listeners.extend(listener(written, &file.defaults, root, node, &mut unique, faults));
+        listeners.extend(listener(written, &file.defaults, (node, root), (&mut unique, &mut files), faults));
     }
     let log = log(&file.log);
     check_level(&log.level, root, faults);
@@ -113,13 +117,12 @@ fn filter_fault(_level: &str) -> Option<String> {
     None
 }
 
-/// One listener; none where it has no usable handler.
+/// One listener; none where it has no usable handler. `node` is where it is written, in the whole of `root`.
 fn listener(
     written: &written::Listener,
     defaults: &written::Defaults,
-    root: &Table,
-    node: &Node,
-    unique: &mut Unique,
+    (node, root): (&Node, &Table),
+    (unique, files): (&mut Unique, &mut ListFiles),
     faults: &mut Faults,
 ) -> Option<ListenerConfig> {
     let table = node.table()?;
@@ -132,6 +135,9 @@ fn listener(
     unique.addresses(&name, &addresses, table, faults);
     socket::check_lacking(table, &written.socket, &called(&name), faults);
     socket::warn_of_useless(table, &addresses, faults);
+    access::check_empty(table, faults);
+    access::warn_of_useless(table, &addresses, faults);
+    let access = access(&written.access, &defaults.access, (table, root), files, faults);
 
     let limits = limits(&written.limits, Some(&defaults.limits));
     check_flush(&limits, table, faults);
@@ -149,6 +155,7 @@ fn listener(
         codec,
         handler: handler?,
         socket,
+        access,
         limits,
         timeouts,
         proxy_protocol,
@@ -161,7 +168,12 @@ fn addresses(written: &written::Listener, table: &Table, who: &str, faults: &mut
     let mut addresses = written.address.as_ref().map_or_else(Vec::new, |addresses| addresses.0.clone());
     let nodes = table.get("address").into_iter().flat_map(Node::items);
     for (address, node) in addresses.iter_mut().zip(nodes) {
-        if address.port().is_none() && !platform::UNIX_SOCKETS {
+        if let (Endpoint::Activated(_), false) = (&*address, platform::ACTIVATED_SOCKETS) {
+            faults
+                .at(node.span.clone(), format!("{who} wants a socket of systemd, which this system has not"))
+                .help("listen on an address: \"127.0.0.1:27015\"");
+        }
+        if address.is_unix() && !platform::UNIX_SOCKETS {
             faults
                 .at(node.span.clone(), format!("{who} wants a Unix socket, which this system has not"))
                 .help("listen on an address of IP: \"127.0.0.1:27015\"");

@@ -45,7 +45,8 @@ fn check(written: &written::ProxyProtocol, holder: &Table, faults: &mut Faults) 
 /// Warns of entries that no peer of the listener can be.
 fn warn_of_nobody(table: &Table, endpoints: &[Endpoint], faults: &mut Faults) {
     let Some(list) = table.at(&["proxy_protocol", "trusted"]) else { return };
-    let ip = endpoints.iter().any(|endpoint| endpoint.port().is_some());
+    // What an activated socket is, is not known.
+    let ip = endpoints.iter().any(|endpoint| !endpoint.is_unix());
     let unix = endpoints.iter().any(|endpoint| endpoint.port().is_none());
     for node in list.items().filter(|node| !node.is_faulty()) {
         let missing = match node.text() {

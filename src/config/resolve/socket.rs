@@ -2,6 +2,7 @@
 
 use crate::config::fault::Faults;
 use crate::config::meant::{Endpoint, SocketOptions};
+use crate::config::source::Span;
 use crate::config::tree::{Node, Table};
 use crate::config::value::{Account, Timeout};
 use crate::config::written;
@@ -9,6 +10,17 @@ use crate::platform;
 
 /// The keys that only a Unix socket has a use for.
 const OF_FILES: [&str; 3] = ["mode", "owner", "group"];
+
+/// The keys that a socket has for good when it is passed on, and what its unit calls them.
+const OF_THE_UNIT: [(&str, &str); 7] = [
+    ("backlog", "Backlog="),
+    ("reuse_port", "ReusePort="),
+    ("only_v6", "BindIPv6Only="),
+    ("freebind", "FreeBind="),
+    ("mode", "SocketMode="),
+    ("owner", "SocketUser="),
+    ("group", "SocketGroup="),
+];
 
 /// The listener's own, else `[defaults]`, else built in.
 pub(super) fn socket(own: &written::Socket, defaults: &written::Socket) -> SocketOptions {
@@ -72,11 +84,17 @@ fn asks_for(key: &str, options: &SocketOptions) -> bool {
 pub(super) fn warn_of_useless(listener: &Table, endpoints: &[Endpoint], faults: &mut Faults) {
     let Some(table) = listener.get("socket").and_then(Node::table) else { return };
     let files = endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Path(_)));
-    let ports = endpoints.iter().any(|endpoint| endpoint.port().is_some());
+    // What an activated socket is, is not known.
+    let ports = endpoints.iter().any(|endpoint| !endpoint.is_unix());
+    let all_activated = endpoints.iter().all(|endpoint| matches!(endpoint, Endpoint::Activated(_)));
     for entry in &table.entries {
         let key = entry.key.as_str();
         let missing = match key {
             _ if platform::LACKING_SOCKET_OPTIONS.contains(&key) => continue,
+            _ if all_activated && OF_THE_UNIT.iter().any(|(ours, _)| *ours == key) => {
+                warn_of_unit(key, &entry.key_span, endpoints, faults);
+                continue;
+            }
             _ if OF_FILES.contains(&key) => (!files).then_some("a Unix socket with a path"),
             "backlog" | "send_buffer" | "receive_buffer" => None,
             _ => (!ports).then_some("TCP"),
@@ -87,5 +105,16 @@ pub(super) fn warn_of_useless(listener: &Table, endpoints: &[Endpoint], faults: 
                 format!("`socket.{key}` is for {missing}, which this listener has not: the key does nothing"),
             );
         }
+    }
+}
+
+/// Warns of a key that whoever opened the socket had to set.
+fn warn_of_unit(key: &str, span: &Span, endpoints: &[Endpoint], faults: &mut Faults) {
+    let unit = OF_THE_UNIT.iter().find(|(ours, _)| *ours == key).map_or("", |(_, unit)| unit);
+    if !endpoints.is_empty() {
+        faults.warn(
+            span.clone(),
+            format!("systemd opens the sockets of this listener: instead of `socket.{key}`, which does nothing, set {unit} in their unit"),
+        );
     }
 }

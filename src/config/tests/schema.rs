@@ -6,7 +6,7 @@ use super::shipped::is_built_in;
 use super::{keys_of, valid_on_linux};
 use crate::config::meant::AdminConfig;
 use crate::config::written::{
-    Admin, Limits, Listener, Log, ProxyProtocol, Server, Sni, Socket, Timeouts, Tls,
+    Access, Admin, Limits, Listener, Log, ProxyProtocol, Server, Sni, Socket, Timeouts, Tls,
 };
 use crate::config::{Descriptions, schema};
 
@@ -33,9 +33,13 @@ fn all_keys() -> Vec<(String, Map<String, Value>)> {
 /// How many keys the process has, and how many those of a listener that may stand in `[defaults]`.
 fn counts() -> (usize, usize) {
     let process = keys_of::<Server>().len() + keys_of::<Log>().len() + keys_of::<Admin>().len();
-    assert_eq!(keys_of::<Listener>()[4..], ["socket", "limits", "timeouts", "proxy_protocol", "tls"]);
+    assert_eq!(
+        keys_of::<Listener>()[4..],
+        ["socket", "access", "limits", "timeouts", "proxy_protocol", "tls"]
+    );
     let tables = [
         keys_of::<Socket>(),
+        keys_of::<Access>(),
         keys_of::<Limits>(),
         keys_of::<Timeouts>(),
         keys_of::<ProxyProtocol>(),
@@ -51,11 +55,11 @@ fn every_key_is_described() {
     let all = all_keys();
     let (process, listener) = counts();
     // Five sections, and what a listener alone has: `codec` and `handler` are among them.
-    assert_eq!(all.len(), 5 + process + 2 * (5 + listener) + 4);
+    assert_eq!(all.len(), 5 + process + 2 * (6 + listener) + 4);
     for (path, key) in all {
         let description = key.get("description").and_then(Value::as_str).unwrap_or_default();
         // Those that begin so are of the type, and not of the key.
-        let tables = ["socket", "limits", "timeouts", "proxy_protocol", "tls"];
+        let tables = ["socket", "access", "limits", "timeouts", "proxy_protocol", "tls"];
         let own = tables.iter().any(|table| path.ends_with(table));
         assert!(!description.is_empty() && (own || !description.starts_with('`')), "{path}: {description:?}");
     }

@@ -1,4 +1,5 @@
-//! Where a listener listens: `"127.0.0.1:27015"`, `":7"`, `"localhost:7"`, `"unix:echo.sock"`, or a list of them.
+//! Where a listener listens: `"127.0.0.1:27015"`, `":7"`, `"localhost:7"`, `"unix:echo.sock"`, `"systemd:echo.socket"`, or a
+//! list of them.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +24,9 @@ impl Form for Endpoint {
     fn from_text(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path);
+        }
+        if let Some(name) = text.strip_prefix("systemd:") {
+            return activated(name);
         }
         if let Ok(address) = text.parse() {
             return Ok(Self::Ip(address));
@@ -64,6 +68,19 @@ fn unix(path: &str) -> Result<Endpoint, String> {
         true if path.len() >= platform::LONGEST_SOCKET_PATH => Err(too_long(path)),
         true => Ok(Endpoint::Abstract(path.to_owned())),
         false => Ok(Endpoint::Path(path.into())),
+    }
+}
+
+/// A name as systemd takes it for `FileDescriptorName=`.
+fn activated(name: &str) -> Result<Endpoint, String> {
+    const HELP: &str =
+        "write the FileDescriptorName= of its unit, or the name of the unit: \"systemd:terima.socket\"";
+    match name {
+        "" => Err(format!("this socket of systemd has no name\n{HELP}")),
+        _ if name.len() > 255 || name.contains(|c: char| c == ':' || !(c.is_ascii_graphic() || c == ' ')) => {
+            Err(format!("{} is no name of a socket of systemd\n{HELP}", quoted(name)))
+        }
+        _ => Ok(Endpoint::Activated(name.to_owned())),
     }
 }
 

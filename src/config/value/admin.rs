@@ -43,6 +43,11 @@ impl Form for AdminAddress {
                  \"unix:/run/{}.sock\"",
                 name.escape_debug()
             )),
+            Endpoint::Activated(_) => Err(
+                "the admin interface opens its socket itself\nname a path, as \"unix:/run/terima/admin.sock\", or an \
+                 address"
+                    .to_owned(),
+            ),
             endpoint => Ok(Self(endpoint)),
         }
     }

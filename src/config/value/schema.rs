@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{
     Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Alpn, Backlog, BufferSize, Connections,
-    FastOpen, FilePath, HostName, Keep, Mode, Name, OnlyV6, Percent, ProcessConnections, Remember, Rotate,
-    ServerName, Size, Timeout, Workers,
+    FastOpen, FilePath, HostName, Keep, Mode, Name, Network, OnlyV6, Percent, ProcessConnections, Remember,
+    Rotate, ServerName, Size, Timeout, Workers,
 };
 use crate::config::meant::{Endpoint, Trusted};
 
@@ -52,6 +52,7 @@ shapes! {
     Keep => word_or(&["unlimited"], number(1, None));
     Mode => text("0?[0-7]{3}");
     Name => text("[A-Za-z0-9._-]{1,64}");
+    Network => network();
     OnlyV6 => word_or(&["auto"], json!({ "type": "boolean" }));
     Percent => text("0*(100|[1-9]?[0-9])%");
     ProcessConnections => word_or(&["auto", "unlimited"], number(1, None));
@@ -120,8 +121,18 @@ fn address() -> Value {
     // What can stand in brackets is left to the reader.
     const V6: &str = r"\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%.+)?\]";
     const PATH: &str = r"(@[^\u0000]|[^@\u0000])[^\u0000]*";
-    let exact = format!(r"unix:{PATH}|({OCTET}(\.{OCTET}){{3}}|{V6}|({LABEL}\.)*{LAST}\.?)?:{PORT}");
-    in_two_steps(r"unix:[^\u0000]+|([A-Za-z0-9._-]+|\[.+\])?:[0-9]+", &exact)
+    const NAME: &str = "[ -9;-~]{1,255}";
+    let exact =
+        format!(r"unix:{PATH}|systemd:{NAME}|({OCTET}(\.{OCTET}){{3}}|{V6}|({LABEL}\.)*{LAST}\.?)?:{PORT}");
+    in_two_steps(r"unix:[^\u0000]+|systemd:[^:]+|([A-Za-z0-9._-]+|\[.+\])?:[0-9]+", &exact)
+}
+
+/// A network, or an address alone. Whether the length fits it, and which bits are zero, is left to the reader.
+fn network() -> Value {
+    let exact = format!(
+        r"{OCTET}(\.{OCTET}){{3}}(/0*(3[0-2]|[12]?[0-9]))?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/0*(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
+    );
+    in_two_steps(r"[0-9A-Fa-f:.]+(/[0-9]+)?", &exact)
 }
 
 /// As an address, but neither a name nor a Unix socket without a file.

@@ -128,6 +128,10 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 
     /// What is in use, to be kept.
+    #[allow(
+        dead_code,
+        reason = "lists are only looked into; a certificate is kept for as long as a handshake takes"
+    )]
     pub(crate) fn full(&self) -> Arc<T> {
         self.current.load_full()
     }

@@ -51,8 +51,10 @@ pub(crate) enum Opening {
 }
 
 impl Opening {
-    /// Of no more than the few bytes that were read.
+    /// Of the first bytes alone, however many there are.
     pub(super) fn of(bytes: &[u8]) -> Self {
+        const MOST: usize = 32;
+        let bytes = &bytes[..bytes.len().min(MOST)];
         const METHODS: [&[u8]; 9] = [
             b"GET ",
             b"HEAD ",
