@@ -1,8 +1,6 @@
 //! A codec that blocks while it encodes holds its connection's lock. Nobody outside waits for it: not who asks, and not the end
 //! of the service.
 #![expect(clippy::await_holding_lock, reason = "that is what is looked at: a thread of its own waits for it")]
-#![allow(clippy::await_holding_lock, reason = "the thread of the codec waits for it, and nobody else")]
-
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
