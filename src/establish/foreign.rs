@@ -33,6 +33,7 @@ const PROXY: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
 
 impl Foreign {
     /// As many bytes as it takes to recognize any of them.
+    #[cfg(any(feature = "tls", test))]
     pub(crate) const LONGEST: usize = 12;
 
     /// Recognizes a protocol by the first bytes of a stream, where they are enough to be certain.

@@ -285,7 +285,7 @@ pub(crate) fn append(path: &Path, _follow_links: bool) -> io::Result<File> {
 #[cfg(feature = "cli")]
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     match File::open(path) {
-        Ok(there) => match (file_id(file), file_id(&there)) {
+        Ok(there) => match (index_of(file), index_of(&there)) {
             (Ok(one), Ok(other)) => one == other,
             _ => true,
         },
@@ -297,7 +297,7 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
 /// ([GetFileInformationByHandle](https://learn.microsoft.com/windows/win32/api/fileapi/ns-fileapi-by_handle_file_information)).
 #[cfg(feature = "cli")]
 #[expect(unsafe_code, reason = "GetFileInformationByHandle; the standard library's way to it is unstable")]
-fn file_id(file: &File) -> io::Result<(u32, u32, u32)> {
+fn index_of(file: &File) -> io::Result<(u32, u32, u32)> {
     let mut found = BY_HANDLE_FILE_INFORMATION::default();
     // SAFETY: the handle is open as long as the file is borrowed, and `found` is there to be written to.
     match unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut found) } {

@@ -1,13 +1,13 @@
 //! What a scrape of the whole server gets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 #[cfg(feature = "tls")]
 use std::time::SystemTime;
 
 use super::{ListenerState, ListenerStatus, Running, RunningListener};
 use crate::admission::Gate;
-use crate::config::watch::Watchable;
+use crate::config::watch::{Reloads, Watchable};
 use crate::connection::Buffered;
 use crate::platform::{self, ProcessFigures};
 use crate::telemetry::metrics::{Exposition, Figures, families};
@@ -98,10 +98,17 @@ fn connections(text: &mut Exposition, listeners: &[Listener<'_>]) {
 }
 
 fn files(text: &mut Exposition, files: &[Arc<dyn Watchable>]) {
-    // Of several that belong together, one stands for all.
-    let names = files.iter().map(|file| file.files().first().map(|path| path.display().to_string()));
-    let files: Vec<_> =
-        files.iter().zip(names).filter_map(|(file, name)| Some((name?, file.reloads()))).collect();
+    // Of several that belong together, one stands for all. Two listeners may each read the same: that is one series.
+    let mut all: BTreeMap<String, Reloads> = BTreeMap::new();
+    for file in files {
+        let Some(name) = file.files().first().map(|path| path.display().to_string()) else { continue };
+        let read = file.reloads();
+        let sum = all.entry(name).or_insert(Reloads { reloaded: 0, failed: 0, stale: false });
+        sum.reloaded += read.reloaded;
+        sum.failed += read.failed;
+        sum.stale |= read.stale;
+    }
+    let files = all;
     let mut reloads = text.family(&families::FILE_RELOADS);
     for (name, figures) in &files {
         reloads.sample(&[name, "reloaded"], figures.reloaded);

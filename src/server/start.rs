@@ -184,10 +184,6 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
     let mut listeners = Vec::with_capacity(open.len());
     let files = keep_watch(&open);
     for OpenListener { ready, access, sockets } in open {
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &ready.layers.tls {
-            tls.keep_watch();
-        }
         let gate = Arc::new(Gate::new(ready.limits.connections));
         let admission = admission(&ready, &connections, &gate);
         #[cfg(feature = "testing")]
@@ -299,6 +295,11 @@ fn keep_watch(listeners: &[OpenListener]) -> Vec<Arc<dyn Watchable>> {
             file.keep_watch();
             watched.push(one);
         }
+    }
+    #[cfg(feature = "tls")]
+    for tls in listeners.iter().filter_map(|listener| listener.ready.layers.tls.as_ref()) {
+        tls.keep_watch();
+        watched.push(tls.watchable());
     }
     watched
 }

@@ -23,7 +23,7 @@ use super::provider;
 use super::stream::{Beneath, TlsStream};
 use crate::BoxError;
 use crate::config::meant::{ClientAuth, FileAt, Pair, TlsConfig, TlsVersion};
-use crate::config::watch::Watched;
+use crate::config::watch::{Watchable, Watched};
 use crate::establish::foreign::Foreign;
 use crate::establish::stream::Stream;
 
@@ -80,9 +80,13 @@ impl TlsServer {
     /// Looks at the files as often as it takes to see that they have changed and keep still.
     #[cfg(test)]
     pub(crate) fn look(&self) {
-        use crate::config::watch::Watchable;
         self.loaded.look();
         self.loaded.look();
+    }
+
+    /// The files, as what is watched.
+    pub(crate) fn watchable(&self) -> Arc<dyn Watchable> {
+        Arc::<Watched<Loaded>>::clone(&self.loaded)
     }
 
     /// Until when each of the certificates is good.
@@ -151,7 +155,7 @@ impl Loaded {
             |certified: &Certified| certified.contents.as_ref().map_or(Vec::new(), |own| own.names.clone());
         let strictly = config.strict_sni.then(|| own(&default));
         let mut certificates = Certificates::new(&default.key, strictly.as_deref());
-        let (mut expiries, mut warnings) = (Vec::new(), Vec::new());
+        let (mut expiries, mut warnings) = (Vec::<Expiry>::new(), Vec::new());
         let mut note = |pair: &Pair, certified: Certified| {
             let file = pair.certificate.path.clone();
             expiries.extend(certified.contents.map(|own| Expiry { file, at: own.not_after }));
@@ -164,6 +168,9 @@ impl Loaded {
             note(&named.pair, certified);
         }
         note(&config.certificate, default);
+        // One file may be named for several names.
+        expiries.sort_by(|one, other| one.file.cmp(&other.file));
+        expiries.dedup_by(|one, other| one.file == other.file);
         let config = server_config(config, clients, certificates).map_err(|error| Failed(vec![error]))?;
         Ok(Self { config: Arc::new(config), expiries, warnings })
     }
@@ -239,15 +246,12 @@ fn unusable(file: &FileAt, error: &dyn fmt::Display) -> FileFault {
 
 fn files_of(config: &TlsConfig) -> Vec<PathBuf> {
     let pairs = std::iter::once(&config.certificate).chain(config.sni.iter().map(|named| &named.pair));
-    let mut files: Vec<_> = pairs
+    pairs
         .flat_map(|pair| std::iter::once(&pair.certificate).chain(&pair.key))
         .chain(&config.client_ca)
         .chain(&config.client_crl)
         .map(|file| file.path.clone())
-        .collect();
-    files.sort();
-    files.dedup();
-    files
+        .collect()
 }
 
 // === impl Failed ===

@@ -115,7 +115,7 @@ fn every_end_reason_and_every_field_has_a_row() {
     let fields: Vec<&str> = fields
         .lines()
         .map(|line| line.trim().trim_end_matches(',').split(" =").next().unwrap_or_default())
-        .take_while(|field| !field.starts_with(')'))
+        .take_while(|field| *field != ")")
         .filter(|field| !field.is_empty())
         .collect();
     assert_eq!(fields.len(), 15);

