@@ -13,8 +13,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM debian:bookworm-slim
 COPY --from=build /out/terima /usr/local/bin/terima
 COPY config/container.toml /etc/terima/server.toml
-# For the socket of [admin].
-RUN install -d -o 10001 -g 10001 -m 0700 /run/terima
+# For the socket of [admin]; or, over TCP, its token.
+RUN install -d -o 10001 -g 10001 -m 0700 /run/terima /var/lib/terima
 # A number needs no entry in /etc/passwd, and lets Kubernetes see that it is not root.
 USER 10001:10001
 ENV TERIMA_CONFIG=/etc/terima/server.toml

@@ -12,7 +12,7 @@ use super::token::{Token, TokenError};
 use crate::config::Overrides;
 use crate::config::meant::{AdminConfig, Config, Endpoint, SocketOptions};
 use crate::listener::{Accepted, ListenAddress, Listening, Socket as _, TcpSocket, UnixSocket};
-use crate::platform::{self, SocketAccess, SocketFile};
+use crate::platform::{self, Account, SocketAccess, SocketFile};
 
 /// Clients that wait until they are accepted, which they are at once.
 const BACKLOG: i32 = 64;
@@ -60,15 +60,16 @@ pub enum AdminError {
 }
 
 impl Bound {
-    /// Binds it, if there is to be one. It may block, for a second at most.
+    /// Binds it, if there is to be one; the files that it makes are given to `account`, which the process will be. It may block,
+    /// for a second at most.
     ///
     /// # Errors
     ///
     /// The address can't be listened on, or there is no token.
-    pub(crate) fn bind(loaded: Loaded) -> Result<Option<Self>, AdminError> {
+    pub(crate) fn bind(loaded: Loaded, account: Account) -> Result<Option<Self>, AdminError> {
         let Some(config) = loaded.config.admin.clone() else { return Ok(None) };
-        let listening = listen(&config)?;
-        let token = config.is_tcp().then(|| token(&config.token_file)).transpose()?;
+        let listening = listen(&config, account)?;
+        let token = config.is_tcp().then(|| token(&config.token_file, account)).transpose()?;
         Ok(Some(Self {
             policy: Policy::new(&config, token),
             reserve: Reserve::new(config.connections),
@@ -142,11 +143,11 @@ impl Door {
     }
 }
 
-fn token(path: &Path) -> Result<Token, AdminError> {
-    Token::read_or_make(path).map_err(|source| AdminError::Token { path: path.to_owned(), source })
+fn token(path: &Path, account: Account) -> Result<Token, AdminError> {
+    Token::read_or_make(path, account).map_err(|source| AdminError::Token { path: path.to_owned(), source })
 }
 
-fn listen(config: &AdminConfig) -> Result<Listening, AdminError> {
+fn listen(config: &AdminConfig, account: Account) -> Result<Listening, AdminError> {
     let options = SocketOptions { backlog: BACKLOG, ..SocketOptions::default() };
     let (listening, address) = match &config.address {
         Endpoint::Ip(address) => (Listening::tcp(*address, true, &options), ListenAddress::Tcp(*address)),
@@ -154,7 +155,7 @@ fn listen(config: &AdminConfig) -> Result<Listening, AdminError> {
             let every = (std::net::Ipv6Addr::UNSPECIFIED, *port).into();
             (Listening::any(*port, false, &options), ListenAddress::Tcp(every))
         }
-        Endpoint::Path(path) => (unix(path, config), ListenAddress::Unix(path.clone())),
+        Endpoint::Path(path) => (unix(path, config, account), ListenAddress::Unix(path.clone())),
         // Refused where they are written.
         Endpoint::Name { .. } | Endpoint::Abstract(_) | Endpoint::Activated(_) => {
             (Err(io::ErrorKind::Unsupported.into()), ListenAddress::Abstract(config.address.to_string()))
@@ -163,16 +164,16 @@ fn listen(config: &AdminConfig) -> Result<Listening, AdminError> {
     listening.map_err(|source| AdminError::Bind { address, source })
 }
 
-fn unix(path: &Path, config: &AdminConfig) -> io::Result<Listening> {
+fn unix(path: &Path, config: &AdminConfig, account: Account) -> io::Result<Listening> {
     let missing =
         |key: &str, name: &str| io::Error::other(format!("{key}: there is no `{name}` on this machine"));
     let owner = match &config.owner {
         Some(name) => Some(platform::user_id(name)?.ok_or_else(|| missing("admin.owner", name))?),
-        None => None,
+        None => account.user,
     };
     let group = match &config.group {
         Some(name) => Some(platform::group_id(name)?.ok_or_else(|| missing("admin.group", name))?),
-        None => None,
+        None => account.group,
     };
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;

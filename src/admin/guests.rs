@@ -35,7 +35,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct State {
-    /// When its last request was whole; before the first, when it came.
+    /// When its last request was whole, or it took the last line of an answer that goes on; before the first, when it came.
     heard: Mutex<Instant>,
     /// It has shown that it may ask everything.
     trusted: AtomicBool,
@@ -105,6 +105,10 @@ impl State {
         self.trusted.load(Ordering::Relaxed)
     }
 
+    fn hear(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
     fn heard(&self) -> Instant {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,8 +122,13 @@ impl Guest {
             state.trusted.store(true, Ordering::Relaxed);
         }
         state.busy.store(true, Ordering::Relaxed);
-        *state.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        state.hear();
         Busy(Arc::clone(state))
+    }
+
+    /// It takes a part of an answer that goes on: nobody is silent who listens.
+    pub(super) fn takes(&self) {
+        self.0.state.hear();
     }
 
     /// Resolves when it has to make room for another. Cancel safe.

@@ -1,29 +1,57 @@
 //! Descriptors that are set aside for the clients of the admin interface.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::platform::Spare;
 
 /// Descriptors that the service can't take: each is given up when a client is accepted that there would be none for.
 #[derive(Debug)]
-pub(super) struct Reserve(Mutex<Vec<Spare>>);
+pub(super) struct Reserve(Mutex<Spares>);
+
+#[derive(Debug)]
+struct Spares {
+    held: Vec<Spare>,
+    given_up: Vec<Spare>,
+}
 
 impl Reserve {
     /// Takes so many, as far as there are.
     pub(super) fn new(descriptors: usize) -> Self {
-        Self(Mutex::new((0..descriptors).map(|_| Spare::new()).collect()))
+        let held = (0..descriptors).map(|_| Spare::new()).collect();
+        Self(Mutex::new(Spares { held, given_up: Vec::new() }))
     }
 
     /// Gives one back to the system; `false` if none is left.
     pub(super) fn give(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().any(Spare::release)
+        let mut spares = self.lock();
+        while let Some(mut spare) = spares.held.pop() {
+            if spare.release() {
+                spares.given_up.push(spare);
+                return true;
+            }
+        }
+        false
     }
 
     /// Takes again what was given up, as far as the system has it.
     pub(super) fn refill(&self) {
-        // Nothing is to be had for the others where there is none for one.
-        let mut spares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = spares.iter_mut().all(Spare::refill);
+        let mut spares = self.lock();
+        while let Some(mut spare) = spares.given_up.pop() {
+            if !spare.refill() {
+                spares.given_up.push(spare);
+                break;
+            }
+            spares.held.push(spare);
+        }
+    }
+
+    /// Whether some are given up.
+    pub(super) fn is_short(&self) -> bool {
+        !self.lock().given_up.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Spares> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -36,7 +64,9 @@ mod tests {
         let reserve = Reserve::new(2);
         for _ in 0..2 {
             assert_eq!((reserve.give(), reserve.give(), reserve.give()), (cfg!(unix), cfg!(unix), false));
+            assert_eq!(reserve.is_short(), cfg!(unix));
             reserve.refill();
+            assert!(!reserve.is_short());
         }
     }
 }

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,8 +39,8 @@ const LONGEST_HEAD: usize = 16 * 1024;
 /// The longest body of a request.
 const LONGEST_BODY: usize = 16 * 1024;
 
-/// After an error of the system, so long until it is asked again.
-const PAUSE: Duration = Duration::from_millis(100);
+/// After an error of the system, so long until it is asked again. Whoever comes meanwhile waits as long.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// So long may answers take that are being sent when the service has ended.
 const GRACE: Duration = Duration::from_secs(1);
@@ -53,7 +54,7 @@ pub(crate) struct Admin {
 /// Who is asking.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
-    guest: Guest,
+    pub(super) guest: Guest,
     pub(super) peer: Peer,
 }
 
@@ -137,18 +138,25 @@ impl Entrance {
                 converse(accepted, visitor, &app, limit, &stop).await;
                 reserve.refill();
             });
+            // What it has sent is heard before the next one comes, who may want its place.
+            yield_now().await;
         }
     }
 
     /// The next client. Where there is no descriptor for it, one of those that are set aside is given up.
     async fn accept(&self) -> Accepted {
         loop {
-            let error = match self.door.accept().await {
-                Ok(accepted) => {
+            let error = tokio::select! {
+                biased;
+                accepted = self.door.accept() => match accepted {
+                    Ok(accepted) => return accepted,
+                    Err(error) => error,
+                },
+                // The service may have been faster to take one than we to take it back. What it gives up is taken first.
+                () = sleep(PAUSE), if self.reserve.is_short() => {
                     self.reserve.refill();
-                    return accepted;
+                    continue;
                 }
-                Err(error) => error,
             };
             match platform::accept_error(&error) {
                 Blame::Connection => {}
@@ -192,11 +200,14 @@ async fn converse(
             )
     );
     let ended = tokio::select! {
+        // Before all else: a request that is there is still answered.
+        biased;
         ended = conversation.as_mut() => ended,
         () = guest.sent_away() => return debug!("a silent client of the admin interface made room"),
         () = stop.cancelled() => {
             conversation.as_mut().graceful_shutdown();
             tokio::select! {
+                biased;
                 ended = conversation => ended,
                 () = guest.sent_away() => return,
                 () = sleep(GRACE) => return,

@@ -6,9 +6,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
 use subtle::ConstantTimeEq;
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::platform;
+use crate::platform::{self, Account, Secrecy};
 
 /// A secret that a request carries. It is never shown.
 #[derive(Clone)]
@@ -24,6 +24,22 @@ pub enum TokenError {
     /// There is no file, and none can be made.
     #[error("it is not there, and can't be made")]
     Make(#[source] io::Error),
+    /// The file is somebody else's, who may have written it.
+    #[error("it belongs to {owner}, who may know what it holds; its mode is {mode:04o}")]
+    Foreign {
+        /// Whose it is, by name or number.
+        owner: String,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// Others than its owner may write to it, or everybody may read it.
+    #[error("its mode is {mode:04o}, so others than its owner, {owner}, may know or change what it holds")]
+    Exposed {
+        /// Whose it is, by name or number.
+        owner: String,
+        /// Its permissions.
+        mode: u32,
+    },
     /// What the file holds is no token.
     #[error(
         "it holds no token, which is one line of {SHORTEST} to {LONGEST} printable characters without a space"
@@ -38,39 +54,46 @@ const SHORTEST: usize = 16;
 const LONGEST: usize = 512;
 
 impl Token {
-    /// Reads the token of a file, or makes both.
+    /// Reads the token that a service asks for, or makes it and its file, for an account.
     ///
     /// # Errors
     ///
-    /// The file holds no token, or can be neither read nor made.
-    pub(crate) fn read_or_make(path: &Path) -> Result<Self, TokenError> {
-        match Self::read(path) {
-            Err(TokenError::Read(error)) if error.kind() == ErrorKind::NotFound => match make(path) {
-                // Another process was faster.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::read(path),
-                Err(error) => Err(TokenError::Make(error)),
-                Ok(token) => {
-                    info!(file = %path.display(), "made a token for the admin interface");
-                    Ok(token)
+    /// The file holds no token, or can be neither read nor made; or others may know or change what it holds.
+    pub(crate) fn read_or_make(path: &Path, account: Account) -> Result<Self, TokenError> {
+        match Self::read_kept(path, account) {
+            Err(TokenError::Read(error)) if error.kind() == ErrorKind::NotFound => {
+                match make(path, account) {
+                    // Another process was faster.
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::read_kept(path, account),
+                    Err(error) => Err(TokenError::Make(error)),
+                    Ok(token) => {
+                        info!(file = %path.display(), "made a token for the admin interface");
+                        Ok(token)
+                    }
                 }
-            },
+            }
             read => read,
         }
     }
 
-    /// Reads the token of a file.
+    /// Reads the token of a file, to show it: whether it is a good one is for the service to say.
     ///
     /// # Errors
     ///
     /// The file can't be read, or holds no token.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn read(path: &Path) -> Result<Self, TokenError> {
-        let file = File::open(path).map_err(TokenError::Read)?;
-        if platform::is_public(&file).unwrap_or(false) {
-            warn!(file = %path.display(), "everybody on this machine may read the token of the admin interface");
+        Self::of(platform::open_private(path).map_err(TokenError::Read)?)
+    }
+
+    /// Reads the token of a file that keeps it.
+    fn read_kept(path: &Path, account: Account) -> Result<Self, TokenError> {
+        let file = platform::open_private(path).map_err(TokenError::Read)?;
+        match platform::secrecy(&file, account).map_err(TokenError::Read)? {
+            Secrecy::Kept => Self::of(file),
+            Secrecy::Foreign { owner, mode } => Err(TokenError::Foreign { owner, mode }),
+            Secrecy::Exposed { owner, mode } => Err(TokenError::Exposed { owner, mode }),
         }
-        let mut bytes = Vec::new();
-        file.take(LONGEST as u64 + 16).read_to_end(&mut bytes).map_err(TokenError::Read)?;
-        Self::of(&bytes).ok_or(TokenError::Unfit)
     }
 
     /// Whether this is the token; it takes the same time wherever the first difference is.
@@ -84,10 +107,12 @@ impl Token {
         &self.0
     }
 
-    fn of(bytes: &[u8]) -> Option<Self> {
+    fn of(file: File) -> Result<Self, TokenError> {
+        let mut bytes = Vec::new();
+        file.take(LONGEST as u64 + 16).read_to_end(&mut bytes).map_err(TokenError::Read)?;
         let line = bytes.trim_ascii();
         let fit = (SHORTEST..=LONGEST).contains(&line.len()) && line.iter().all(u8::is_ascii_graphic);
-        fit.then(|| Self(line.to_vec()))
+        if fit { Ok(Self(line.to_vec())) } else { Err(TokenError::Unfit) }
     }
 }
 
@@ -98,11 +123,11 @@ impl fmt::Debug for Token {
 }
 
 /// Makes a file with a token of chance.
-fn make(path: &Path) -> io::Result<Token> {
+fn make(path: &Path, account: Account) -> io::Result<Token> {
     let mut chance = [0; 32];
     getrandom::fill(&mut chance).map_err(io::Error::from)?;
     let text: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut file = platform::create_private(path)?;
+    let mut file = platform::create_private(path, account)?;
     let written = file.write_all(format!("{text}\n").as_bytes()).and_then(|()| file.sync_all());
     if let Err(error) = written {
         // Half a token would be read at the next start.
@@ -116,14 +141,17 @@ fn make(path: &Path) -> io::Result<Token> {
 mod tests {
     use super::*;
 
+    const NOBODY: Account = Account { user: None, group: None };
+
     #[test]
     fn one_that_is_not_there_is_made_and_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.token");
-        let made = Token::read_or_make(&path).unwrap();
+        let made = Token::read_or_make(&path, NOBODY).unwrap();
         assert_eq!(made.0.len(), 64);
-        assert!(Token::read_or_make(&path).unwrap().is(&made.0));
-        let other = Token::read_or_make(&folder.path().join("other.token")).unwrap();
+        assert!(Token::read_or_make(&path, NOBODY).unwrap().is(&made.0));
+        assert!(Token::read(&path).unwrap().is(&made.0));
+        let other = Token::read_or_make(&folder.path().join("other.token"), NOBODY).unwrap();
         assert!(!other.is(&made.0));
         assert_eq!(format!("{made:?}"), "Token");
     }
@@ -132,6 +160,7 @@ mod tests {
     fn what_is_no_token_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.token");
+        platform::create_private(&path, NOBODY).unwrap();
         for (text, fit) in [
             ("0123456789abcdef", true),
             ("0123456789abcdef\r\n", true),
@@ -146,12 +175,27 @@ mod tests {
             (&*"x".repeat(100_000), false),
         ] {
             fs::write(&path, text).unwrap();
-            assert_eq!(Token::read_or_make(&path).is_ok(), fit, "{text:?}");
+            assert_eq!(Token::read_or_make(&path, NOBODY).is_ok(), fit, "{text:?}");
         }
         assert!(matches!(
-            Token::read_or_make(&folder.path().join("no-such-folder/token")),
+            Token::read_or_make(&folder.path().join("no-such-folder/token"), NOBODY),
             Err(TokenError::Make(_))
         ));
-        assert!(matches!(Token::read_or_make(folder.path()), Err(TokenError::Read(_))));
+        assert!(matches!(Token::read_or_make(folder.path(), NOBODY), Err(TokenError::Read(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_that_others_may_know_is_shown_but_not_asked_for() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.token");
+        Token::read_or_make(&path, NOBODY).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
+        let refused = Token::read_or_make(&path, NOBODY).unwrap_err();
+        assert!(matches!(refused, TokenError::Exposed { mode: 0o604, .. }), "{refused}");
+        assert!(refused.to_string().starts_with("its mode is 0604, so others "), "{refused}");
+        Token::read(&path).unwrap();
     }
 }

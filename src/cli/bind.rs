@@ -52,7 +52,15 @@ pub(super) fn explain_admin(error: &AdminError) -> String {
                 TokenError::Make(_) => {
                     "admin.token_file names another place; its folder must be there, and be writable for who starts terima"
                 }
-                TokenError::Read(_) => "it must be readable for who starts terima",
+                TokenError::Read(_) => "it must be a file that is readable for who starts terima",
+                TokenError::Foreign { .. } => {
+                    "remove it, and the next start makes one; or give it to root or to who runs terima, if only they can have \
+                     written what it holds"
+                }
+                TokenError::Exposed { .. } => {
+                    "remove it, and the next start makes one; or `chmod u=rw,g=r,o=`, if nobody else has read or written it \
+                     (a Secret of Kubernetes: defaultMode 0440)"
+                }
                 TokenError::Unfit => "remove it, and the next start makes one",
             };
             let cause = source.source().map(|cause| format!(": {cause}")).unwrap_or_default();

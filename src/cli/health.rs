@@ -9,6 +9,7 @@ use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::config::Endpoint;
+use crate::config::meant::Open;
 use crate::platform;
 use crate::{Builder, Timeout};
 
@@ -60,7 +61,7 @@ pub(super) fn health(builder: Builder, source: &Source, timeout: Timeout) -> Res
 
 /// Asks the service itself, which knows more than its listeners show.
 fn is_ready(source: &Source, timeout: Timeout) -> Result<Exit, Failure> {
-    let client = Client::needed(source)?.within(timeout.limit());
+    let client = Client::needed_for(source, Open::Health)?.within(timeout.limit());
     match runtime()?.block_on(client.get("/ready")) {
         Ok(_) => Ok(Exit::Ended),
         Err(Unanswered::Refused { answer, .. }) if answer["reasons"].is_array() => {

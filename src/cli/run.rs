@@ -59,6 +59,10 @@ pub(super) fn run(builder: Builder, source: &Source) -> Result<Exit, Failure> {
 /// Binds, becomes who is asked for, and serves until the end.
 fn serve(control: Control, ready: Ready, identity: Option<Identity>, log: &Log) -> Result<Exit, Failure> {
     let threads = threads(ready.config().server.workers);
+    let ready = match &identity {
+        Some(identity) => ready.belonging_to(identity.account()),
+        None => ready,
+    };
     let bound = control.bind(ready)?;
     // After everything that root is needed for, and before the first task that a client can have a say in.
     if let Some(identity) = identity {

@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use super::buffer;
 use super::deadlines::Deadlines;
 use super::end::{EndReason, Ended};
+use super::mark::Mark;
 use super::output::Output;
 use super::shared::{Core, Shared, Written};
 use crate::establish::Stream;
-use crate::telemetry::metrics::ListenerMetrics;
 
 /// Most input that is thrown away for a client that goes on sending.
 const DISCARD_LIMIT: usize = 1024 * 1024;
@@ -26,9 +26,9 @@ const DISCARD_LIMIT: usize = 1024 * 1024;
 /// Closes the connection after its handler. What it owed and could not deliver may change why it ended.
 pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, ended: &mut Ended) {
     // What the handler had not asked for is gone with it.
-    shared.note_undecoded(0);
+    shared.outside.note_undecoded(0);
     // A lifetime that had to be cut, and what was aborted: the handler gets no more time.
-    let cut = shared.lock().aborted.is_some();
+    let cut = shared.outside.aborted.get().is_some();
     if !cut && !ended.reason.resets() && ended.reason != EndReason::ClientReset {
         let mut closing = Closing::new(&shared.lock(), ended.reason);
         if let Err(lost) = poll_fn(|cx| closing.poll(cx, shared, deadlines.as_mut())).await {
@@ -42,7 +42,7 @@ pub(super) async fn close(shared: &Shared, mut deadlines: Pin<&mut Deadlines>, e
     core.wakers.forget_task();
     // What was cut off must not look as if it had finished.
     if let Some(stream) = core.stream.take()
-        && (ended.reason.resets() || (core.aborted.is_some() && !core.lingering))
+        && (ended.reason.resets() || (shared.outside.aborted.get().is_some() && !core.is(Mark::Lingering)))
     {
         stream.reset_on_drop();
     }
@@ -114,26 +114,30 @@ impl Closing {
     ) -> Poll<Result<(), Undelivered>> {
         let mut core = shared.lock();
         core.wakers.remember_task(cx.waker());
-        if let Some(reason) = core.aborted {
-            return Poll::Ready(if core.lingering { Ok(()) } else { Err(Undelivered::Aborted(reason)) });
+        if let Some(reason) = shared.outside.aborted.get() {
+            return Poll::Ready(if core.is(Mark::Lingering) {
+                Ok(())
+            } else {
+                Err(Undelivered::Aborted(reason))
+            });
         }
-        if !core.lingering {
-            match deliver(cx, &mut core, shared.metrics()) {
+        if !core.is(Mark::Lingering) {
+            match deliver(cx, &mut core, shared) {
                 Ok(true) => {}
                 Ok(false) => {
                     // A client that writes everything before it reads anything would wait for us as we wait for it.
-                    let _ = self.poll_discard(cx, &mut core, shared.metrics());
+                    let _ = self.poll_discard(cx, &mut core, shared);
                     return deadlines.poll_stuck(cx, shared, &core).map(|()| Err(Undelivered::Stuck));
                 }
                 Err(_) => return Poll::Ready(Err(Undelivered::Reset)),
             }
-            core.lingering = true;
+            core.mark(Mark::Lingering);
             // Fixed, not reset by what the client goes on sending: a trickle must not hold the connection.
             self.until = self.end_of_waits(shared, &core);
         }
         loop {
             let lingered = self.linger;
-            if self.poll_discard(cx, &mut core, shared.metrics()).is_ready() {
+            if self.poll_discard(cx, &mut core, shared).is_ready() {
                 return Poll::Ready(Ok(()));
             }
             if self.linger && !lingered {
@@ -175,14 +179,13 @@ impl Closing {
     }
 
     /// Throws input away; resolves when no more will come, or no more is thrown away.
-    fn poll_discard(&mut self, cx: &mut Context<'_>, core: &mut Core, metrics: &ListenerMetrics) -> Poll<()> {
+    fn poll_discard(&mut self, cx: &mut Context<'_>, core: &mut Core, shared: &Shared) -> Poll<()> {
         while !core.eof && self.discardable > 0 {
             let Some(stream) = &mut core.stream else { return Poll::Ready(()) };
             match ready!(buffer::poll_discard(stream, cx, self.discardable)) {
                 Ok(0) => core.eof = true,
                 Ok(read) => {
-                    core.bytes_in += read as u64;
-                    metrics.received(read);
+                    shared.count_received(read);
                     self.discardable -= read;
                     self.linger = true;
                 }
@@ -194,8 +197,8 @@ impl Closing {
 }
 
 /// Writes what is left and shuts the write side down; false where the client does not take it yet.
-fn deliver(cx: &mut Context<'_>, core: &mut Core, metrics: &ListenerMetrics) -> io::Result<bool> {
-    if let Written::Stuck = core.poll_write(cx, metrics)? {
+fn deliver(cx: &mut Context<'_>, core: &mut Core, shared: &Shared) -> io::Result<bool> {
+    if let Written::Stuck = core.poll_write(cx, shared)? {
         return Ok(false);
     }
     if core.eof && matches!(core.stream, None | Some(Stream::Tcp(_))) {

@@ -14,7 +14,8 @@ use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::end::EndReason;
-use super::shared::{Core, Receive, Shared};
+use super::mark::{Mark, Receive};
+use super::shared::{Core, Shared};
 use crate::config::Timeouts;
 
 pin_project! {
@@ -92,9 +93,9 @@ impl Deadlines {
         stuck: bool,
     ) -> Poll<Due> {
         let mut now = Now { accepted: shared.accepted, read: None };
-        let frames_in = shared.frames_in();
+        let frames_in = shared.outside.frames_in();
         let nearer =
-            self.as_mut().observe(&mut now, frames_in, core, stuck) | self.is_nearer(core, shared.accepted);
+            self.as_mut().observe(&mut now, shared, core, stuck) | self.is_nearer(core, shared.accepted);
         if self.watched && !nearer && !self.timer.is_elapsed() {
             // Deadlines that stood already can only have moved away from where the timer is set.
             return Poll::Pending;
@@ -121,7 +122,7 @@ impl Deadlines {
         core: &Core,
     ) -> Poll<()> {
         let mut now = Now { accepted: shared.accepted, read: None };
-        self.as_mut().observe(&mut now, shared.frames_in(), core, true);
+        self.as_mut().observe(&mut now, shared, core, true);
         match self.stuck.and_then(|since| since.after(shared.settings().timeouts.write)) {
             Some(at) => self.poll_moment(cx, shared.accepted, at),
             None => Poll::Pending,
@@ -151,14 +152,15 @@ impl Deadlines {
     }
 
     /// Returns whether a deadline has come up that may be nearer than all others.
-    fn observe(self: Pin<&mut Self>, now: &mut Now, frames_in: u64, core: &Core, stuck: bool) -> bool {
+    fn observe(self: Pin<&mut Self>, now: &mut Now, shared: &Shared, core: &Core, stuck: bool) -> bool {
         let this = self.project();
+        let (frames_in, bytes_out) = (shared.outside.frames_in(), shared.outside.bytes_out());
         let received = low_half(frames_in) != *this.frames_in;
-        let wrote = low_half(core.bytes_out) != *this.bytes_out;
+        let wrote = low_half(bytes_out) != *this.bytes_out;
         if received || wrote {
             *this.active = now.get();
             *this.frames_in = low_half(frames_in);
-            *this.bytes_out = low_half(core.bytes_out);
+            *this.bytes_out = low_half(bytes_out);
         }
         mark(this.first, frames_in == 0 && core.receive != Receive::Busy, false, now)
             | mark(this.partial, core.receive == Receive::Partial, received, now)
@@ -191,7 +193,7 @@ impl Deadlines {
         .filter_map(|(since, limit, reason)| Some((since?.after(limit)?, reason)))
         .chain(wanted(core, frames_in));
         // A raw stream is its handler's business; only how long it may live is not.
-        let raw = core.raw;
+        let raw = core.is(Mark::Raw);
         on_wire.filter(move |_| !raw).chain(self.life.map(|at| (at, EndReason::Lifetime)))
     }
 
@@ -203,7 +205,7 @@ impl Deadlines {
             let left = at.instant(shared.accepted)?.saturating_duration_since(now);
             Some((reason, left))
         };
-        let all = self.all(&shared.settings().timeouts, core, shared.frames_in());
+        let all = self.all(&shared.settings().timeouts, core, shared.outside.frames_in());
         let mut due: Vec<_> = all.filter_map(left).collect();
         due.sort_by_key(|(_, left)| *left);
         shared.settings().questions.answer(shared.info.id(), &due);

@@ -1,11 +1,11 @@
 //! Live connections, from outside: who is there, and what can be done to them.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use super::end::EndReason;
 use super::info::Info;
+use super::mark::Mark;
 #[cfg(feature = "admin")]
 use super::questions::Due;
 use super::registry::Registry;
@@ -17,7 +17,6 @@ use super::status::Awaits;
 #[cfg(feature = "admin")]
 use super::status::ConnectionState;
 use super::status::ConnectionStatus;
-use super::wakers::Waiting;
 use crate::admission::Gate;
 use crate::codec::Codec;
 
@@ -82,7 +81,7 @@ impl ConnectionHandle {
     /// What it waits for, if it is to end.
     #[cfg(feature = "admin")]
     pub(crate) fn awaits(&self) -> Awaits {
-        self.0.awaits()
+        self.0.outside.awaits()
     }
 
     /// For what it ends, and in how long, unless something happens before; the nearest first. Its task says so, when it is
@@ -95,7 +94,7 @@ impl ConnectionHandle {
         if self.status().state == ConnectionState::Closing {
             return None;
         }
-        self.0.ask();
+        self.0.outside.ask();
         asked.await.ok()
     }
 
@@ -125,11 +124,8 @@ impl ConnectionHandle {
     /// nobody speaks before it does. If it changes its codec later, sending fails with
     /// [`ConnectionError::Closed`](super::ConnectionError::Closed).
     pub fn sender<C: Codec>(&self) -> Option<Sender<C>> {
-        {
-            let core = self.0.lock();
-            if !core.started || core.reframed {
-                return None;
-            }
+        if !self.0.outside.has(Mark::Started) || self.0.outside.has(Mark::Reframed) {
+            return None;
         }
         let codec = self.0.settings().service.fresh_codec().downcast::<C>().ok()?;
         Some(Sender::new(Arc::clone(&self.0), Half::new(*codec, Origin::Outside)))
@@ -140,8 +136,7 @@ impl ConnectionHandle {
     ///
     /// Cancel safe: nothing is changed by waiting.
     pub async fn ended(&self) -> EndReason {
-        let mut waiting = Waiting::new(&self.0);
-        poll_fn(|cx| self.0.poll_gone(cx, waiting.waiter())).await
+        self.0.ended().await
     }
 }
 

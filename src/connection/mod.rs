@@ -15,9 +15,12 @@ mod deadlines;
 mod drain;
 mod end;
 mod error;
+mod first;
 mod info;
 mod live;
+mod mark;
 mod output;
+mod outside;
 #[cfg(feature = "admin")]
 mod questions;
 mod raw;

@@ -13,8 +13,9 @@ use tokio::net::TcpStream;
 use super::drain::Drain;
 use super::error::ConnectionError;
 use super::info::Info;
+use super::mark::{Mark, Receive};
 use super::receive::Receiving;
-use super::shared::{Receive, Shared, Written};
+use super::shared::{Shared, Written};
 use super::wakers::End;
 use crate::establish::Stream;
 
@@ -33,8 +34,8 @@ impl RawStream {
         let (shared, input) = receiving.into_parts();
         {
             let mut core = shared.lock();
-            core.raw = true;
-            core.reframed = true;
+            core.mark(Mark::Raw);
+            core.mark(Mark::Reframed);
             core.receive = Receive::Busy;
         }
         Self { shared, input }
@@ -80,7 +81,7 @@ impl AsyncRead for RawStream {
         if !this.input.is_empty() {
             let ahead = this.input.len().min(buf.remaining());
             buf.put_slice(&this.input.split_to(ahead));
-            this.shared.note_undecoded(this.input.len());
+            this.shared.outside.note_undecoded(this.input.len());
             if this.input.is_empty() {
                 // What is left of the buffer would stay for the life of the connection.
                 this.input = BytesMut::new();
@@ -97,8 +98,7 @@ impl AsyncRead for RawStream {
             return Poll::Pending;
         }
         let read = buf.filled().len() - before;
-        core.bytes_in += read as u64;
-        this.shared.metrics().received(read);
+        this.shared.count_received(read);
         core.eof |= read == 0 && buf.remaining() > 0;
         Poll::Ready(Ok(()))
     }
@@ -118,8 +118,7 @@ impl AsyncWrite for RawStream {
             core.wait_raw(End::Writing, cx.waker());
             return Poll::Pending;
         };
-        core.bytes_out += written as u64;
-        self.shared.metrics().sent(written);
+        self.shared.count_sent(written);
         Poll::Ready(Ok(written))
     }
 
@@ -127,7 +126,7 @@ impl AsyncWrite for RawStream {
         let mut core = self.shared.lock();
         core.check_open()?;
         ready!(core.poll_gathered(cx));
-        match core.poll_write(cx, self.shared.metrics())? {
+        match core.poll_write(cx, &self.shared)? {
             Written::All => Poll::Ready(Ok(())),
             Written::Stuck => {
                 core.wait_raw(End::Writing, cx.waker());

@@ -15,8 +15,8 @@ use super::buffer;
 use super::deadlines::Moment;
 use super::end::EndReason;
 use super::error::ConnectionError;
-use super::settings::Settings;
-use super::shared::{Core, Receive, Shared};
+use super::mark::{Mark, Receive};
+use super::shared::{Core, Shared};
 use crate::codec::{Codec, FrameError};
 
 /// So many frames are decoded before the task's budget is charged: one read can bring thousands, and a client that sends
@@ -75,7 +75,7 @@ impl Receiving {
     /// Lets a new codec look at the input that the old one has left.
     pub(super) fn codec_changed(&mut self) {
         self.decodable = self.state != State::Ended;
-        self.shared.lock().reframed = true;
+        self.shared.lock().mark(Mark::Reframed);
     }
 
     /// Resolves to the next frame; to `None` at the end of input, when drained, and forever after an error.
@@ -167,7 +167,7 @@ impl Receiving {
     fn count_frame(&mut self) {
         self.burst += 1;
         self.untold += 1;
-        self.shared.count_frame_in();
+        self.shared.outside.count_frame_in();
     }
 
     /// Counts the frames of what was read last: one counter for all of them.
@@ -197,18 +197,17 @@ impl Receiving {
         let mut core = shared.lock();
         core.check_open()?;
         core.receiving();
-        let settings = shared.settings();
-        let filled = if shared.is_draining() {
-            fill_last(&mut core, cx, input, settings, last_read)?
-        } else if let Poll::Ready(filled) = fill(&mut core, cx, input, settings)? {
+        let filled = if core.draining {
+            fill_last(&mut core, cx, input, shared, last_read)?
+        } else if let Poll::Ready(filled) = fill(&mut core, cx, input, shared)? {
             filled
         } else {
             let receive = if input.is_empty() { Receive::Waiting } else { Receive::Partial };
-            shared.note_undecoded(input.len());
+            shared.outside.note_undecoded(input.len());
             core.wait_for_input(receive, cx.waker());
             return Poll::Pending;
         };
-        shared.note_undecoded(input.len());
+        shared.outside.note_undecoded(input.len());
         match filled {
             Filled::Bytes => self.decodable = true,
             Filled::Eof => self.state = State::Eof,
@@ -229,9 +228,9 @@ fn fill(
     core: &mut Core,
     cx: &mut Context<'_>,
     input: &mut BytesMut,
-    settings: &Settings,
+    shared: &Shared,
 ) -> Result<Poll<Filled>, ConnectionError> {
-    let limit = settings.limits.input;
+    let limit = shared.settings().limits.input;
     let room = limit.saturating_sub(input.len());
     if room == 0 {
         return Err(ConnectionError::FrameTooLong(FrameError::TooLong { limit }.into()));
@@ -241,8 +240,7 @@ fn fill(
         Poll::Pending => return Ok(Poll::Pending),
         Poll::Ready(read) => read.map_err(ConnectionError::Reset)?,
     };
-    core.bytes_in += read as u64;
-    settings.metrics.received(read);
+    shared.count_received(read);
     if read > 0 {
         return Ok(Poll::Ready(Filled::Bytes));
     }
@@ -255,14 +253,14 @@ fn fill_last(
     core: &mut Core,
     cx: &mut Context<'_>,
     input: &mut BytesMut,
-    settings: &Settings,
+    shared: &Shared,
     done: &mut bool,
 ) -> Result<Filled, ConnectionError> {
     if mem::replace(done, true) {
         return Ok(Filled::Drained);
     }
     // Outside the task's budget: "nothing there" has to mean just that.
-    let read = pin!(coop::unconstrained(poll_fn(|cx| match fill(core, cx, input, settings) {
+    let read = pin!(coop::unconstrained(poll_fn(|cx| match fill(core, cx, input, shared) {
         Ok(filled) => filled.map(Ok),
         Err(error) => Poll::Ready(Err(error)),
     })));

@@ -62,23 +62,15 @@ impl Registry {
     }
 
     /// What connections hold in memory, by the name of their listener.
-    ///
-    /// No shard is held while a connection is asked: that waits until the one who writes to it now is done, and whoever accepts
-    /// would wait behind.
     pub(crate) fn buffered(&self) -> HashMap<Arc<str>, Buffered> {
         let mut sums = HashMap::<Arc<str>, Buffered>::new();
-        let mut connections = Vec::new();
-        for shard in &self.shards {
-            connections.extend(lock(shard).values().cloned());
-            for shared in connections.drain(..) {
-                let buffered = shared.buffered();
-                let name = &shared.settings().name;
-                match sums.get_mut(name) {
-                    Some(sum) => *sum += buffered,
-                    None => drop(sums.insert(Arc::clone(name), buffered)),
-                }
+        self.for_each(|shared| {
+            let name = &shared.settings().name;
+            match sums.get_mut(name) {
+                Some(sum) => *sum += shared.buffered(),
+                None => drop(sums.insert(Arc::clone(name), shared.buffered())),
             }
-        }
+        });
         sums
     }
 
@@ -96,6 +88,7 @@ impl Registry {
         self.shard(id).get(&id).map(Arc::clone)
     }
 
+    /// No connection is waited for under a share's lock, or whoever accepts would wait too.
     fn for_each(&self, mut visit: impl FnMut(&Shared)) {
         for shard in &self.shards {
             for shared in lock(shard).values() {

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use tokio_util::codec::Encoder;
 
 use super::error::ConnectionError;
+use super::mark::Mark;
 use super::shared::{Core, Shared};
 use super::wakers::{By, End};
 use crate::BoxError;
-use crate::telemetry::metrics::ListenerMetrics;
 
 /// Why [`Sender::try_send`](super::Sender::try_send) did not take a frame.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ impl Shared {
             return Poll::Pending;
         }
         if let Some(frame) = frame.take() {
-            core.encode(codec, frame, self.metrics())?;
+            core.encode(codec, frame, self)?;
             core.wakers.wake_task_from(cx.waker());
         }
         Poll::Ready(Ok(()))
@@ -71,7 +71,7 @@ impl Shared {
             by.wait(&mut core.wakers, End::Sending, cx.waker());
             return Poll::Pending;
         }
-        core.share(frame.clone(), self.metrics());
+        core.share(frame.clone(), self);
         core.wakers.wake_task_from(cx.waker());
         Poll::Ready(Ok(()))
     }
@@ -91,7 +91,7 @@ impl Shared {
         if core.output.load() >= self.settings().limits.output {
             return Err(TrySendError::Full(frame));
         }
-        core.encode(codec, frame, self.metrics()).map_err(TrySendError::Connection)?;
+        core.encode(codec, frame, self).map_err(TrySendError::Connection)?;
         core.wakers.wake_task();
         Ok(())
     }
@@ -103,7 +103,7 @@ impl Shared {
         if core.output.load() >= self.settings().limits.output {
             return Err(TrySendError::Full(()));
         }
-        core.share(frame, self.metrics());
+        core.share(frame, self);
         core.wakers.wake_task();
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Shared {
     {
         let mut core = self.lock();
         core.check_sendable(Origin::Handler)?;
-        core.encode(codec, frame, self.metrics())?;
+        core.encode(codec, frame, self)?;
         core.wakers.wake_task();
         Ok(())
     }
@@ -171,38 +171,33 @@ impl Core {
     #[inline(always)]
     fn check_sendable(&self, origin: Origin) -> Result<(), ConnectionError> {
         self.check_open()?;
-        if self.write_closed || (origin == Origin::Outside && self.reframed) {
+        if self.write_closed || (origin == Origin::Outside && self.is(Mark::Reframed)) {
             return Err(ConnectionError::Closed);
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn encode<C, F>(
-        &mut self,
-        codec: &mut C,
-        frame: F,
-        metrics: &ListenerMetrics,
-    ) -> Result<(), ConnectionError>
+    fn encode<C, F>(&mut self, codec: &mut C, frame: F, shared: &Shared) -> Result<(), ConnectionError>
     where
         C: Encoder<F, Error: Into<BoxError>>,
     {
         self.output.encode(codec, frame).map_err(|error| ConnectionError::Encode(error.into()))?;
-        self.sent(metrics);
+        self.sent(shared);
         Ok(())
     }
 
-    fn share(&mut self, frame: Bytes, metrics: &ListenerMetrics) {
+    fn share(&mut self, frame: Bytes, shared: &Shared) {
         self.output.share(frame);
-        self.sent(metrics);
+        self.sent(shared);
     }
 
     #[inline(always)]
-    fn sent(&mut self, metrics: &ListenerMetrics) {
-        self.frames_out += 1;
+    fn sent(&mut self, shared: &Shared) {
+        shared.outside.count_frame_out();
         self.untold += 1;
-        if self.untold == u16::MAX {
-            self.tell_frames(metrics);
+        if self.untold == u8::MAX {
+            self.tell_frames(shared.metrics());
         }
         // Last words are on their way: the close waits until they are read.
         self.idle_at_drain = false;

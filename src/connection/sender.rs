@@ -12,6 +12,7 @@ use tokio_util::codec::Encoder;
 use super::end::EndReason;
 use super::error::ConnectionError;
 use super::info::Info;
+use super::mark::Mark;
 use super::send::{Origin, TrySendError};
 use super::shared::Shared;
 use super::shared_frame::SharedFrame;
@@ -224,9 +225,8 @@ impl<C> Sender<C> {
         F: Clone,
         C: Encoder<F, Error: Into<BoxError>> + 'static,
     {
-        // Not locked any more when the codec encodes, and the frame is cloned.
-        let reframed = self.shared.lock().reframed;
-        match reframed {
+        // Without the lock: the codec encodes, and the frame is cloned.
+        match self.shared.outside.has(Mark::Reframed) {
             false => frame.encoded_for::<C>(self.shared.settings()).transpose(),
             true => Ok(None),
         }

@@ -3,27 +3,31 @@
 //! The handler may hold its [`Connection`](super::Connection) in the connection's own task, move it to another, or split
 //! it between several. So the stream and the gathered output stand behind one lock that is never held across an await
 //! and, in the common case, never contended. Undecoded input is not here: it belongs to whoever receives.
+//!
+//! A codec of the user's may block under that lock, so what is seen of a connection, and what it is told, stands
+//! [`outside`](Outside).
 
 use std::io;
 use std::mem;
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Deref, DerefMut};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LockResult, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::deadlines::Moment;
 use super::end::{EndReason, Ended};
 use super::error::ConnectionError;
 use super::info::Info;
+use super::mark::{Mark, Marks, Receive};
 use super::output::Output;
+use super::outside::Outside;
 use super::settings::Settings;
-use super::wakers::{By, End, Wakers};
+use super::wakers::{End, Wakers};
 use crate::establish::Stream;
 use crate::telemetry::metrics::ListenerMetrics;
 
@@ -31,20 +35,17 @@ use crate::telemetry::metrics::ListenerMetrics;
 pub(crate) struct Shared {
     pub(crate) info: Info,
     pub(super) accepted: Instant,
-    /// Only the receiving end writes it; the task reads it to see that the wire was not idle.
-    frames_in: AtomicU64,
-    draining: AtomicBool,
-    /// How far it has come, for the listener's counters: [`ESTABLISHING`], [`ESTABLISHED`], [`OVER`].
-    stage: AtomicU8,
-    /// Bytes that the receiving end holds, as of when it last wanted more.
-    undecoded: AtomicU32,
-    /// Somebody wants to know the deadlines, which the task has.
-    #[cfg(feature = "admin")]
-    asked: AtomicBool,
-    drain_begun: Notify,
+    pub(super) outside: Outside,
     core: Mutex<Core>,
 }
 
+/// The lock of a connection. Let go of, it leaves what is seen from outside as things are then.
+pub(super) struct Locked<'a> {
+    outside: &'a Outside,
+    core: MutexGuard<'a, Core>,
+}
+
+/// How far it has come, for the listener's counters. So it begins.
 const ESTABLISHING: u8 = 0;
 const ESTABLISHED: u8 = 1;
 const OVER: u8 = 2;
@@ -80,52 +81,23 @@ pub(super) struct Core {
     pub(super) stream: Option<Stream>,
     /// Encoded, not written yet. Owns no memory while empty.
     pub(super) output: Output,
-    pub(super) bytes_in: u64,
-    pub(super) bytes_out: u64,
-    pub(super) frames_out: u64,
-    /// Of them, those that the listener's counters were not told of yet.
-    pub(super) untold: u16,
+    /// Frames sent that the listener's counters were not told of yet.
+    pub(super) untold: u8,
     /// Why the connection ends, where that is more than the handler's return. The first cause stays.
     pub(super) cause: Option<EndReason>,
-    /// Neither direction goes on. A bad frame ends the input alone: the handler may still answer it.
-    pub(super) over: bool,
-    /// Whatever is still owed is not waited for, for this reason.
-    pub(super) aborted: Option<EndReason>,
-    /// Why a drain has begun: `drained`, or `lifetime` for this connection alone.
-    pub(super) drain: Option<EndReason>,
+    pub(super) marks: Marks,
     pub(super) receive: Receive,
     /// By when the frame that is waited for has to be there, where the handler said so.
     pub(super) frame_by: Option<Moment>,
     /// The end of the client's input was read.
     pub(super) eof: bool,
-    /// The handler was polled for the first time.
-    pub(super) started: bool,
-    /// The handler has returned: handles that outlive it yield `Closed`.
-    pub(super) returned: bool,
-    /// Everything was given back; `cause` is the reason in the access line.
-    gone: bool,
     /// The write side was shut down: nothing more can be sent.
     pub(super) write_closed: bool,
-    /// The handler took the raw stream: deadlines on frames, idling and writing are its own.
-    pub(super) raw: bool,
-    /// The codec is not the one that the listener made any more: who would encode with a fresh one is shut out.
-    pub(super) reframed: bool,
-    /// Everything owed is written; the connection only waits for the client to close.
-    pub(super) lingering: bool,
+    /// The drain that it was told of has begun here.
+    pub(super) draining: bool,
     /// Nothing was owed and nothing half received when the drain began.
     pub(super) idle_at_drain: bool,
     pub(super) wakers: Wakers,
-}
-
-/// Where the receiving end stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Receive {
-    /// Nobody waits for a frame.
-    Busy,
-    /// The handler waits for a frame of which nothing has arrived.
-    Waiting,
-    /// The handler waits for the rest of a frame.
-    Partial,
 }
 
 /// What writing has come to.
@@ -141,34 +113,18 @@ impl Shared {
         Self {
             info,
             accepted: Instant::now(),
-            frames_in: AtomicU64::new(0),
-            draining: AtomicBool::new(false),
-            stage: AtomicU8::new(ESTABLISHING),
-            undecoded: AtomicU32::new(0),
-            #[cfg(feature = "admin")]
-            asked: AtomicBool::new(false),
-            drain_begun: Notify::new(),
+            outside: Outside::default(),
             core: Mutex::new(Core {
                 stream: Some(stream),
                 output: Output::default(),
-                bytes_in: 0,
-                bytes_out: 0,
-                frames_out: 0,
                 untold: 0,
                 cause: None,
-                over: false,
-                aborted: None,
-                drain: None,
+                marks: Marks::default(),
                 receive: Receive::Busy,
                 frame_by: None,
                 eof: false,
-                started: false,
-                returned: false,
-                gone: false,
                 write_closed: false,
-                raw: false,
-                reframed: false,
-                lingering: false,
+                draining: false,
                 idle_at_drain: false,
                 wakers: Wakers::default(),
             }),
@@ -180,15 +136,33 @@ impl Shared {
         self.info.settings()
     }
 
-    /// A panic under the lock can only be a codec's, in `encode`: it ends its own connection, whose state stays whole.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    #[inline(always)]
+    pub(super) fn lock(&self) -> Locked<'_> {
+        self.locked(whole(self.core.lock()))
+    }
+
+    /// As [`lock`](Self::lock), unless somebody has it.
+    fn try_lock(&self) -> Option<Locked<'_>> {
+        match self.core.try_lock() {
+            Ok(core) => Some(self.locked(core)),
+            Err(TryLockError::Poisoned(error)) => Some(self.locked(error.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    #[inline(always)]
+    fn locked<'a>(&'a self, core: MutexGuard<'a, Core>) -> Locked<'a> {
+        let mut locked = Locked { outside: &self.outside, core };
+        if self.outside.has_news() {
+            self.heed(&mut locked);
+        }
+        locked
     }
 
     /// Whether somebody has the lock.
     #[cfg(test)]
     pub(super) fn is_held(&self) -> bool {
-        matches!(self.core.try_lock(), Err(std::sync::TryLockError::WouldBlock))
+        matches!(self.core.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Keeps everybody else away from the connection.
@@ -197,25 +171,27 @@ impl Shared {
         self.lock()
     }
 
-    pub(super) fn frames_in(&self) -> u64 {
-        self.frames_in.load(Ordering::Relaxed)
-    }
-
-    /// Counts a frame. There is one receiving end, so no read-modify-write is needed.
-    pub(super) fn count_frame_in(&self) {
-        self.frames_in.store(self.frames_in() + 1, Ordering::Relaxed);
-    }
-
     /// What went over the wire so far.
     pub(crate) fn counters(&self) -> Counters {
-        let core = self.lock();
         Counters {
             age: self.accepted.elapsed(),
-            bytes_in: core.bytes_in,
-            bytes_out: core.bytes_out,
-            frames_in: self.frames_in(),
-            frames_out: core.frames_out,
+            bytes_in: self.outside.bytes_in(),
+            bytes_out: self.outside.bytes_out(),
+            frames_in: self.outside.frames_in(),
+            frames_out: self.outside.frames_out(),
         }
+    }
+
+    /// Counts what was read. Under the lock.
+    pub(super) fn count_received(&self, bytes: usize) {
+        self.outside.count_in(bytes);
+        self.metrics().received(bytes);
+    }
+
+    /// Counts what was written. Under the lock.
+    pub(super) fn count_sent(&self, bytes: usize) {
+        self.outside.count_out(bytes);
+        self.metrics().sent(bytes);
     }
 
     /// The counters of the listener.
@@ -226,12 +202,12 @@ impl Shared {
     /// Counts the start of the handler.
     pub(super) fn count_established(&self) {
         self.metrics().established(self.accepted.elapsed());
-        self.stage.store(ESTABLISHED, Ordering::Relaxed);
+        self.outside.stage.store(ESTABLISHED, Ordering::Relaxed);
     }
 
     /// Counts the end, once: where nobody knows why, the task was dropped with its runtime.
     pub(super) fn count_end(&self, ended: Option<&Ended>) {
-        let stage = self.stage.swap(OVER, Ordering::Relaxed);
+        let stage = self.outside.stage.swap(OVER, Ordering::Relaxed);
         if stage == OVER {
             return;
         }
@@ -243,61 +219,51 @@ impl Shared {
         self.metrics().ended(reason, word, self.accepted.elapsed());
     }
 
-    /// Notes how much the receiving end holds.
-    pub(super) fn note_undecoded(&self, bytes: usize) {
-        self.undecoded.store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
-    }
-
-    pub(super) fn undecoded(&self) -> usize {
-        usize::try_from(self.undecoded.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
-    }
-
     /// What it holds in memory.
     pub(super) fn buffered(&self) -> Buffered {
-        let output = self.lock().output.len();
-        Buffered { input: self.undecoded() as u64, output: output as u64 }
-    }
-
-    /// Has its task tell the deadlines.
-    #[cfg(feature = "admin")]
-    pub(super) fn ask(&self) {
-        // Under the lock: the task, which holds it when it looks, sees this or is woken after it.
-        let core = self.lock();
-        self.asked.store(true, Ordering::Relaxed);
-        core.wakers.wake_task();
-    }
-
-    /// Whether somebody wants to know the deadlines.
-    #[cfg(feature = "admin")]
-    pub(super) fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) && self.asked.swap(false, Ordering::Relaxed)
+        Buffered { input: self.outside.undecoded() as u64, output: self.outside.output() as u64 }
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.outside.drain.get().is_some()
     }
 
     /// Resolves when a drain has begun.
     pub(super) async fn drain_begun(&self) {
-        let notified = self.drain_begun.notified();
-        if !self.is_draining() {
-            notified.await;
-        }
+        self.outside.until(&self.outside.drain).await;
     }
 
     /// Tells the handler that the connection is to end, for `reason`: `recv` yields what had arrived, then `None`.
     pub(super) fn begin_drain(&self, reason: EndReason) {
-        {
-            let mut core = self.lock();
-            if core.drain.is_some() {
-                return;
-            }
-            core.drain = Some(reason);
-            core.idle_at_drain = core.receive == Receive::Waiting && core.output.is_empty();
-            self.draining.store(true, Ordering::Release);
-            core.wakers.wake_all();
+        if self.outside.drain.give(reason) {
+            self.tell(self.try_lock());
         }
-        self.drain_begun.notify_waiters();
+    }
+
+    /// Has what was noted be acted on: now by who has the lock, or as soon as that is free by the task.
+    fn tell(&self, locked: Option<Locked<'_>>) {
+        self.outside.announce();
+        match locked.or_else(|| self.try_lock()) {
+            Some(mut core) => self.heed(&mut core),
+            None => self.outside.wake_task(),
+        }
+        // While it is being established, nothing else is heard.
+        self.outside.wake_waiters();
+    }
+
+    /// Acts on what the connection was told.
+    #[cold]
+    fn heed(&self, core: &mut Core) {
+        if !self.outside.take_news() {
+            return;
+        }
+        if self.is_draining() && !mem::replace(&mut core.draining, true) {
+            core.idle_at_drain = core.receive == Receive::Waiting && core.output.is_empty();
+        }
+        if let Some(reason) = self.outside.aborted.get() {
+            core.end(reason);
+        }
+        core.wakers.wake_all();
     }
 
     /// Ends the connection, for `reason` unless it has ended already; tells for which.
@@ -311,52 +277,82 @@ impl Shared {
     /// Ends the connection now, for `reason`. Counts it if something is cut off: its handler, or a reply that was not
     /// written yet.
     pub(super) fn abort(&self, reason: EndReason, cut_off: Option<&AtomicUsize>) {
+        // Where somebody has the lock, what is seen has to do: it may lose its last words and be counted, or have had them.
+        let locked = self.try_lock();
+        if let Some(cut_off) = cut_off
+            && !self.outside.has(Mark::Lingering)
+            && self.outside.aborted.get().is_none()
         {
-            let mut core = self.lock();
-            if let Some(cut_off) = cut_off
-                && !core.lingering
-                && core.aborted.is_none()
-            {
-                // Under the lock: its task, which makes the place free, cannot be faster than the count.
-                cut_off.fetch_add(1, Ordering::AcqRel);
-            }
-            core.aborted.get_or_insert(reason);
-            core.drain.get_or_insert(reason);
-            self.draining.store(true, Ordering::Release);
-            core.end(reason);
-            core.wakers.wake_all();
+            // Before it is told: its task, which makes the place free, cannot be faster than the count.
+            cut_off.fetch_add(1, Ordering::AcqRel);
         }
-        // While it is being established, nothing else is heard.
-        self.drain_begun.notify_waiters();
+        self.outside.drain.give(reason);
+        self.outside.aborted.give(reason);
+        self.tell(locked);
     }
 
     /// The connection's task has ended and given everything back, or it was dropped with its runtime.
     pub(super) fn gone(&self) {
-        let mut core = self.lock();
-        core.gone = true;
-        core.tell_frames(self.metrics());
-        core.note(EndReason::DrainAborted);
-        core.returned = true;
-        core.output = Output::default();
-        core.stream = None;
-        core.wakers.forget_task();
-        core.wakers.wake_waiters();
+        self.outside.forget_task();
+        {
+            let mut core = self.lock();
+            core.tell_frames(self.metrics());
+            core.note(EndReason::DrainAborted);
+            core.mark(Mark::Returned);
+            core.output = Output::default();
+            core.stream = None;
+            core.wakers.forget_task();
+            core.wakers.wake_waiters();
+            self.outside.gone.give(core.cause.unwrap_or(EndReason::DrainAborted));
+        }
+        self.outside.wake_waiters();
     }
 
     /// Resolves to the reason when the connection is gone.
-    pub(super) fn poll_gone(&self, cx: &mut Context<'_>, by: By<'_>) -> Poll<EndReason> {
-        let mut core = self.lock();
-        match core.cause {
-            Some(reason) if core.gone => Poll::Ready(reason),
-            _ => {
-                by.wait(&mut core.wakers, End::Gone, cx.waker());
-                Poll::Pending
-            }
-        }
+    pub(super) async fn ended(&self) -> EndReason {
+        self.outside.until(&self.outside.gone).await
+    }
+}
+
+/// A panic under the lock can only be a codec's, in `encode`: it ends its own connection, whose state stays whole.
+#[inline(always)]
+fn whole<'a>(core: LockResult<MutexGuard<'a, Core>>) -> MutexGuard<'a, Core> {
+    core.unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Deref for Locked<'_> {
+    type Target = Core;
+
+    #[inline(always)]
+    fn deref(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.outside.show(&self.core);
     }
 }
 
 impl Core {
+    #[inline(always)]
+    pub(super) fn is(&self, mark: Mark) -> bool {
+        self.marks.has(mark)
+    }
+
+    pub(super) fn mark(&mut self, mark: Mark) {
+        self.marks.set(mark);
+    }
+
     /// Records why the connection will end, unless that is known already.
     pub(super) fn note(&mut self, reason: EndReason) {
         self.cause.get_or_insert(reason);
@@ -365,7 +361,7 @@ impl Core {
     /// Ends both directions, for `reason` unless there was one already.
     pub(super) fn end(&mut self, reason: EndReason) {
         self.note(reason);
-        self.over = true;
+        self.mark(Mark::Over);
     }
 
     /// Passes on what a raw stream said; that the client reset it is noted as the cause of the end.
@@ -382,8 +378,8 @@ impl Core {
     /// An error for a handle that wants to go on although the connection has ended.
     pub(super) fn check_open(&self) -> Result<(), ConnectionError> {
         match self.cause {
-            Some(reason) if self.over => Err(ConnectionError::Ended(reason)),
-            _ if self.returned || self.stream.is_none() => Err(ConnectionError::Closed),
+            Some(reason) if self.is(Mark::Over) => Err(ConnectionError::Ended(reason)),
+            _ if self.is(Mark::Returned) || self.stream.is_none() => Err(ConnectionError::Closed),
             _ => Ok(()),
         }
     }
@@ -435,12 +431,8 @@ impl Core {
     /// # Errors
     ///
     /// The stream's, after which nothing can be written.
-    pub(super) fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        metrics: &ListenerMetrics,
-    ) -> io::Result<Written> {
-        self.tell_frames(metrics);
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, shared: &Shared) -> io::Result<Written> {
+        self.tell_frames(shared.metrics());
         let Some(stream) = &mut self.stream else { return Ok(Written::All) };
         let mut stream = Pin::new(stream);
         while !self.output.is_empty() {
@@ -451,8 +443,7 @@ impl Core {
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
-            self.bytes_out += written as u64;
-            metrics.sent(written);
+            shared.count_sent(written);
         }
         match stream.poll_flush(cx) {
             Poll::Ready(flushed) => flushed.map(|()| Written::All),

@@ -4,10 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use super::info::Info;
-use super::shared::{Core, Receive, Shared};
+use super::mark::{Mark, Receive};
+use super::outside::Outside;
+use super::shared::Shared;
 
-/// A live connection, as it was at one moment; from [`Connections`](super::Connections) or a
+/// A live connection, as it was when it was looked at; from [`Connections`](super::Connections) or a
 /// [`ConnectionHandle`](super::ConnectionHandle).
+///
+/// Looking waits for nothing, so each of its figures is of a moment of its own.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ConnectionStatus {
@@ -91,68 +95,62 @@ pub(crate) enum Awaits {
     Close,
 }
 
-#[cfg(feature = "admin")]
-impl Core {
-    fn awaits(&self) -> Awaits {
-        if self.lingering {
-            Awaits::Close
-        } else if !self.started {
-            Awaits::Layer
-        } else if !self.output.is_empty() {
-            Awaits::Output
-        } else if self.receive == Receive::Partial {
-            Awaits::Frame
-        } else if self.returned || self.over {
-            Awaits::Close
-        } else {
-            Awaits::Handler
-        }
-    }
-}
-
 impl Shared {
-    #[cfg(feature = "admin")]
-    pub(super) fn awaits(&self) -> Awaits {
-        self.lock().awaits()
-    }
-
     pub(super) fn status(&self) -> ConnectionStatus {
-        let core = self.lock();
+        let counters = self.counters();
         ConnectionStatus {
             info: self.info.clone(),
-            state: core.state(),
-            age: self.accepted.elapsed(),
-            bytes_in: core.bytes_in,
-            bytes_out: core.bytes_out,
-            frames_in: self.frames_in(),
-            frames_out: core.frames_out,
-            input: self.undecoded(),
-            output: core.output.len(),
+            state: self.outside.state(),
+            age: counters.age,
+            bytes_in: counters.bytes_in,
+            bytes_out: counters.bytes_out,
+            frames_in: counters.frames_in,
+            frames_out: counters.frames_out,
+            input: self.outside.undecoded(),
+            output: self.outside.output(),
         }
     }
 }
 
-impl Core {
+impl Outside {
     fn state(&self) -> ConnectionState {
-        if self.returned || self.over {
+        if self.has(Mark::Returned) || self.has(Mark::Over) {
             return ConnectionState::Closing;
         }
-        if !self.started {
+        if !self.has(Mark::Started) {
             return ConnectionState::Establishing;
         }
-        if self.drain.is_some() {
+        if self.drain.get().is_some() {
             return ConnectionState::Draining;
         }
-        if self.raw {
+        if self.has(Mark::Raw) {
             return ConnectionState::Raw;
         }
-        if !self.output.is_empty() {
+        if self.output() > 0 {
             return ConnectionState::Sending;
         }
-        match self.receive {
+        match self.receive() {
             Receive::Partial => ConnectionState::Receiving,
             Receive::Waiting => ConnectionState::Idle,
             Receive::Busy => ConnectionState::Handling,
+        }
+    }
+
+    /// What it waits for, if it is to end.
+    #[cfg(feature = "admin")]
+    pub(super) fn awaits(&self) -> Awaits {
+        if self.has(Mark::Lingering) {
+            Awaits::Close
+        } else if !self.has(Mark::Started) {
+            Awaits::Layer
+        } else if self.output() > 0 {
+            Awaits::Output
+        } else if self.receive() == Receive::Partial {
+            Awaits::Frame
+        } else if self.has(Mark::Returned) || self.has(Mark::Over) {
+            Awaits::Close
+        } else {
+            Awaits::Handler
         }
     }
 }

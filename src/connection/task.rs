@@ -13,12 +13,12 @@ use super::Connection;
 use super::close::close;
 use super::deadlines::{Deadlines, Due};
 use super::end::{EndReason, Ended};
+use super::mark::Mark;
 use super::registry::Admitted;
 use super::shared::{Core, Shared, Written};
 use crate::establish::{Cause, EstablishError, Facts, Layered, establish};
 use crate::handler::{Handler, HandlerError, Service};
 use crate::telemetry::access;
-use crate::telemetry::metrics::ListenerMetrics;
 
 /// How serving a connection came to an end.
 pub(super) enum Outcome {
@@ -45,6 +45,11 @@ where
 {
     async move {
         let shared = admitted.shared();
+        poll_fn(|cx| {
+            shared.outside.remember_task(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
         let mut deadlines = pin!(Deadlines::new(shared.accepted, &shared.settings().timeouts));
         let mut failed = take_layers_off(shared).await;
         let outcome = {
@@ -122,7 +127,7 @@ impl<F: Future<Output = Result<(), HandlerError>>> Future for Serve<'_, F> {
         if !this.started {
             this.started = true;
             let mut core = this.shared.lock();
-            core.started = true;
+            core.mark(Mark::Started);
             core.wakers.remember_task(cx.waker());
         }
         let mut rounds = 0;
@@ -183,15 +188,15 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
 
     /// Writes what was gathered, then checks the deadlines: in this order, so that they hold while a write is stuck.
     fn mind(&mut self, cx: &mut Context<'_>, core: &mut Core, again: bool) -> Next {
-        if core.over {
+        if core.is(Mark::Over) {
             return Next::Over;
         }
-        let before = core.bytes_out;
+        let before = self.shared.outside.bytes_out();
         // A raw stream has a writer of its own, whose waker it would lose to this one.
-        let written = if core.raw && core.output.is_empty() {
+        let written = if core.is(Mark::Raw) && core.output.is_empty() {
             Ok(Written::All)
         } else {
-            write(cx, core, self.shared.metrics())
+            write(cx, core, self.shared)
         };
         let stuck = match written {
             Ok(Written::All) => false,
@@ -202,7 +207,8 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
             }
         };
         let room = core.output.load() < self.shared.settings().limits.flush_at;
-        if room && (core.bytes_out != before || core.output.is_empty()) && core.wakers.wake_senders() {
+        let wrote = self.shared.outside.bytes_out() != before;
+        if room && (wrote || core.output.is_empty()) && core.wakers.wake_senders() {
             if again {
                 return Next::PollAgain;
             }
@@ -211,7 +217,7 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
         }
         let due = self.deadlines.as_mut().poll(cx, self.shared, core, stuck);
         #[cfg(feature = "admin")]
-        if self.shared.is_asked() {
+        if self.shared.outside.is_asked() {
             self.deadlines.tell(self.shared, core);
         }
         match due {
@@ -221,7 +227,7 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
                 core.end(reason);
                 // What `lifetime` ends at once is what its drain could not end: cut off, it must not look finished.
                 if reason == EndReason::Lifetime {
-                    core.aborted.get_or_insert(reason);
+                    self.shared.outside.aborted.give(reason);
                 }
                 Next::Over
             }
@@ -231,11 +237,11 @@ impl<F: Future<Output = Result<(), HandlerError>>> Serve<'_, F> {
 
 /// Writes, outside the task's budget where the handler has used that up: otherwise the output of one that always does would
 /// never leave, and its client be taken for one that does not read.
-fn write(cx: &mut Context<'_>, core: &mut Core, metrics: &ListenerMetrics) -> io::Result<Written> {
+fn write(cx: &mut Context<'_>, core: &mut Core, shared: &Shared) -> io::Result<Written> {
     if coop::has_budget_remaining() {
-        return core.poll_write(cx, metrics);
+        return core.poll_write(cx, shared);
     }
-    match pin!(coop::unconstrained(poll_fn(|cx| Poll::Ready(core.poll_write(cx, metrics))))).poll(cx) {
+    match pin!(coop::unconstrained(poll_fn(|cx| Poll::Ready(core.poll_write(cx, shared))))).poll(cx) {
         Poll::Ready(written) => written,
         Poll::Pending => Ok(Written::Stuck),
     }
@@ -245,9 +251,9 @@ impl Outcome {
     /// Why the connection ended: the first cause, or else what the handler returned. From now on its handles are closed.
     fn into_ended(self, shared: &Shared) -> Ended {
         let mut core = shared.lock();
-        core.returned = true;
+        core.mark(Mark::Returned);
         core.wakers.wake_waiters();
-        let mut ended = self.by_itself(&core);
+        let mut ended = self.by_itself(&core, shared.outside.drain.get());
         // The first cause wins; but a panic is never a client's doing alone, and must not hide behind it.
         if ended.reason != EndReason::HandlerPanic {
             ended.reason = core.cause.unwrap_or(ended.reason);
@@ -256,9 +262,9 @@ impl Outcome {
     }
 
     /// The end reason, if nothing else than the handler's return ended the connection.
-    fn by_itself(self, core: &Core) -> Ended {
+    fn by_itself(self, core: &Core, drain: Option<EndReason>) -> Ended {
         match self {
-            Self::Returned(Ok(())) => Ended::new(match core.drain {
+            Self::Returned(Ok(())) => Ended::new(match drain {
                 _ if core.eof => EndReason::ClientClosed,
                 Some(reason) => reason,
                 None => EndReason::HandlerDone,
@@ -275,7 +281,7 @@ impl Outcome {
                 Cause::Left => Ended { is_probe: true, ..Ended::new(EndReason::ClientClosed) },
                 Cause::Failed(error) => Ended { error: Some(error), ..Ended::new(step.failed()) },
             },
-            Self::NotStarted => Ended::new(core.drain.unwrap_or(EndReason::Drained)),
+            Self::NotStarted => Ended::new(drain.unwrap_or(EndReason::Drained)),
         }
     }
 }

@@ -24,7 +24,7 @@ struct Waiters {
 }
 
 /// A handle that waits.
-struct Waiter {
+pub(super) struct Waiter {
     end: End,
     waker: Waker,
     /// Whose it is, if whoever it is may give up: one task may wait several times over.
@@ -32,7 +32,7 @@ struct Waiter {
 }
 
 /// Tells those apart who wait. `None` until they do.
-type Ticket = Option<NonZeroU64>;
+pub(super) type Ticket = Option<NonZeroU64>;
 
 /// What a handle waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,14 @@ pub(super) enum End {
     Reading,
     /// A raw stream's output.
     Writing,
-    /// The end of the connection, everything given back.
-    Gone,
+    /// What the connection is told, or its end.
+    Told,
+}
+
+impl Waiter {
+    pub(super) fn wake(self) {
+        self.waker.wake();
+    }
 }
 
 impl Wakers {
@@ -77,7 +83,7 @@ impl Wakers {
     }
 
     /// Notes a waiter that may give up, once, with the task that it is in now.
-    fn wait_with(&mut self, ticket: &mut Ticket, end: End, waker: &Waker) {
+    pub(super) fn wait_with(&mut self, ticket: &mut Ticket, end: End, waker: &Waker) {
         let Waiters { waiting, tickets } = &mut **self.waiters.get_or_insert_default();
         if ticket.is_none() {
             *tickets += 1;
@@ -90,7 +96,7 @@ impl Wakers {
     }
 
     /// Forgets one waiter, which has given up.
-    fn forget(&mut self, ticket: NonZeroU64) {
+    pub(super) fn forget(&mut self, ticket: NonZeroU64) {
         if let Some(waiters) = &mut self.waiters {
             waiters.waiting.retain(|waiter| waiter.ticket != Some(ticket));
         }
@@ -139,10 +145,12 @@ impl Wakers {
 
     /// Wakes whoever waits in another task.
     pub(super) fn wake_waiters(&mut self) {
-        let Some(waiters) = &mut self.waiters else { return };
-        for waiter in mem::take(&mut waiters.waiting) {
-            waiter.waker.wake();
-        }
+        self.take_waiters().into_iter().for_each(Waiter::wake);
+    }
+
+    /// Forgets whoever waits in another task, who is to be woken.
+    pub(super) fn take_waiters(&mut self) -> Vec<Waiter> {
+        self.waiters.as_mut().map(|waiters| mem::take(&mut waiters.waiting)).unwrap_or_default()
     }
 
     pub(super) fn wake_all(&mut self) {

@@ -19,10 +19,10 @@ pub(crate) use system::accept_errors;
 pub(crate) use system::connect;
 pub(crate) use system::{
     ABSTRACT_SOCKETS, ACTIVATED_SOCKETS, CHANGES_USER, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH,
-    SocketAccess, SocketFile, Spare, UNIX_SOCKETS, UnixListener, UnixStream, accept_queue,
-    accept_queue_overflows, activated_sockets, claim_address, credentials, descriptor_limit, group_id,
-    is_acknowledged, is_listening, keepalive, process_figures, set_defer_accept, set_fast_open, set_freebind,
-    set_reuse_port, unix_address, unix_listener, user_id,
+    NOT_FOR_SERVICES, STATE, SocketAccess, SocketFile, Spare, UNIX_SOCKETS, UnixListener, UnixStream,
+    accept_queue, accept_queue_overflows, activated_sockets, claim_address, credentials, descriptor_limit,
+    group_id, is_acknowledged, is_listening, keepalive, process_figures, set_defer_accept, set_fast_open,
+    set_freebind, set_reuse_port, unix_address, unix_listener, user_id,
 };
 #[cfg(feature = "cli")]
 pub(crate) use system::{
@@ -30,7 +30,7 @@ pub(crate) use system::{
     has_standard_error, is_at, notify, raise_descriptor_limit, terminal_knows_colour, watchdog,
 };
 #[cfg(feature = "admin")]
-pub(crate) use system::{create_private, is_public, is_waited_at};
+pub(crate) use system::{create_private, is_waited_at, open_private, secrecy};
 #[cfg(all(windows, feature = "cli"))]
 pub(crate) use system::{event_log, service, service_manager};
 
@@ -80,6 +80,33 @@ pub(crate) struct ProcessFigures {
     pub(crate) processor_time: Option<Duration>,
     /// When it started, since 1970.
     pub(crate) started: Option<Duration>,
+}
+
+/// Whom files are given to, by their numbers; who is `None` stays.
+#[cfg(feature = "admin")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) user: Option<u32>,
+    pub(crate) group: Option<u32>,
+}
+
+/// Whether what a file holds can be a secret.
+#[cfg(feature = "admin")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    Kept,
+    /// It is somebody else's, by name or number, who may have written it.
+    #[cfg_attr(windows, expect(dead_code, reason = "who may do what with a file is not looked at"))]
+    Foreign {
+        owner: String,
+        mode: u32,
+    },
+    /// Its mode lets others read or change it.
+    #[cfg_attr(windows, expect(dead_code, reason = "as above"))]
+    Exposed {
+        owner: String,
+        mode: u32,
+    },
 }
 
 /// What a service is told from outside.

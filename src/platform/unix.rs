@@ -44,7 +44,7 @@ pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]
 pub(crate) use self::manager::{has_manager, notify, watchdog};
 #[cfg(feature = "admin")]
-pub(crate) use self::private_file::{create_private, is_public};
+pub(crate) use self::private_file::{create_private, open_private, secrecy};
 pub(crate) use self::process::process_figures;
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
@@ -131,6 +131,14 @@ impl Spare {
 fn open() -> Option<File> {
     File::open("/dev/null").ok()
 }
+
+// === files ===
+
+/// What is for whoever administers the system to write, and for a service to read (Filesystem Hierarchy Standard).
+pub(crate) const NOT_FOR_SERVICES: [&str; 2] = ["/etc", "/usr/local/etc"];
+
+/// Where the service keeps what it makes: `StateDirectory` of its unit.
+pub(crate) const STATE: Option<&str> = Some("/var/lib/terima");
 
 // === sockets ===
 

@@ -35,7 +35,7 @@ use windows_sys::Win32::Storage::FileSystem::{BY_HANDLE_FILE_INFORMATION, GetFil
 #[cfg(feature = "cli")]
 pub(crate) use self::console::{Signals, terminal_knows_colour};
 #[cfg(feature = "admin")]
-pub(crate) use self::private_file::{create_private, is_public};
+pub(crate) use self::private_file::{create_private, open_private, secrecy};
 pub(crate) use self::process::process_figures;
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{has_manager, notify};
@@ -211,6 +211,12 @@ pub(crate) fn watchdog() -> Option<Duration> {
     None
 }
 
+/// Folders that a service may only read: no place says that of itself here.
+pub(crate) const NOT_FOR_SERVICES: [&str; 0] = [];
+
+/// Where the service keeps what it makes: nowhere of its own.
+pub(crate) const STATE: Option<&str> = None;
+
 /// Whether a process can become another user.
 pub(crate) const CHANGES_USER: bool = false;
 
@@ -232,6 +238,10 @@ impl Identity {
     }
 
     pub(crate) fn own(&self, _file: &File) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn account(&self) -> super::Account {
         match *self {}
     }
 

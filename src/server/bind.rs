@@ -46,6 +46,8 @@ struct Resolved {
 pub(super) async fn bind(ready: Ready) -> Result<Bound, StartError> {
     #[cfg(feature = "admin")]
     let loaded = Loaded { config: ready.config.clone(), file: ready.file, overrides: ready.overrides };
+    #[cfg(feature = "admin")]
+    let account = ready.account;
     let (config, listeners, once) = (ready.config, ready.listeners, ready.once);
     let mut resolved = Vec::with_capacity(listeners.len());
     for ready in listeners {
@@ -68,7 +70,7 @@ pub(super) async fn bind(ready: Ready) -> Result<Bound, StartError> {
             listeners,
             once,
             #[cfg(feature = "admin")]
-            admin: admin::Bound::bind(loaded)?,
+            admin: admin::Bound::bind(loaded, account)?,
             #[cfg(feature = "admin")]
             admin_address: None,
         })

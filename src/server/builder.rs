@@ -18,6 +18,8 @@ use crate::codec::{
 };
 use crate::config::{self, Config, Faults, NoOptions, Overrides, Problems};
 use crate::handler::{Chargen, Daytime, Discard, Echo, Handler, HandlerError, Quote, QuoteOptions, Time};
+#[cfg(feature = "admin")]
+use crate::platform::Account;
 
 /// Registers handlers and codecs under the names that `server.toml` uses; [`Server::builder`](super::Server::builder).
 ///
@@ -255,6 +257,8 @@ impl Builder {
             file: file.map(Path::to_owned),
             #[cfg(feature = "admin")]
             overrides: self.overrides,
+            #[cfg(feature = "admin")]
+            account: Account::default(),
             listeners,
             warnings,
             once: false,

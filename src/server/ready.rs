@@ -15,6 +15,8 @@ use crate::config::Overrides;
 use crate::config::{Config, Endpoint, Limits, Problem, SocketOptions, Timeouts};
 use crate::establish::Layer;
 use crate::handler::Serve;
+#[cfg(feature = "admin")]
+use crate::platform::Account;
 
 /// A configuration without faults, its handlers and codecs made. Nothing is bound yet.
 pub struct Ready {
@@ -24,6 +26,9 @@ pub struct Ready {
     pub(super) file: Option<PathBuf>,
     #[cfg(feature = "admin")]
     pub(super) overrides: Overrides,
+    /// Whom the process will be, and what is made for the admin interface belongs to.
+    #[cfg(feature = "admin")]
+    pub(super) account: Account,
     pub(super) listeners: Vec<ReadyListener>,
     pub(super) warnings: Vec<Problem>,
     /// Whether all listeners together serve one connection and no more.
@@ -77,6 +82,13 @@ impl Ready {
     #[cfg(feature = "cli")]
     pub(crate) fn once(mut self) -> Self {
         self.once = true;
+        self
+    }
+
+    /// Makes the files of the admin interface those of an account, which the process becomes once all is bound.
+    #[cfg(feature = "cli")]
+    pub(crate) fn belonging_to(mut self, account: Account) -> Self {
+        self.account = account;
         self
     }
 

@@ -1,10 +1,12 @@
 //! Clients that are slow, or too many: none of them is in the way of the next.
 
 use terima::Server;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+#[cfg(unix)]
+use tokio::net::TcpStream;
 
 use crate::client::Reply;
-use crate::common::{listener, within};
+use crate::common::{Client, listener, within};
 use crate::start;
 
 #[tokio::test]
@@ -100,4 +102,79 @@ async fn a_crowd_without_the_token_drives_out_nobody_who_has_it() {
         crowd.push(stream);
     }
     assert_eq!(asked().await, 200);
+}
+
+/// All of them are in the backlog before the first is accepted. Only here is what has come heard of as soon as it is asked for.
+#[cfg(unix)]
+#[tokio::test]
+async fn who_has_asked_is_answered_before_a_crowd_drives_it_out() {
+    use std::io::Write;
+
+    let setup = start(Server::builder(), "connections = 4", &listener("crowded", "echo", "")).await;
+    let connect = || std::net::TcpStream::connect(setup.admin.address).unwrap();
+    let mut asking = connect();
+    let token = &setup.admin.token;
+    let head = format!("GET /v1/status HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
+    asking.write_all(head.as_bytes()).unwrap();
+    let silent: Vec<_> = (0..32).map(|_| connect()).collect();
+    asking.set_nonblocking(true).unwrap();
+    let mut asking = TcpStream::from_std(asking).unwrap();
+    for _ in 0..2 {
+        assert_eq!(Reply::read(&mut asking).await.expect("it was driven out").status, 200);
+        // It is known now, and stays.
+        asking.write_all(head.as_bytes()).await.unwrap();
+    }
+    drop(silent);
+}
+
+#[tokio::test]
+async fn who_watches_a_drain_is_not_silent() {
+    let text =
+        format!("[server]\ndrain_timeout = \"off\"\n{}", listener("watched", "echo", "codec = \"lines\""));
+    let setup = start(Server::builder(), "connections = 4", &text).await;
+    let admin = &setup.admin;
+    // It keeps the drain from its end.
+    let mut client = Client::connect(setup.server.addresses("watched")[0]).await;
+    client.send(b"whole\nhal").await;
+    client.expect(b"whole\n").await;
+
+    let head = |request: &str| {
+        format!(
+            "{request} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\naccept: application/x-ndjson\r\n",
+            admin.token
+        )
+    };
+    let mut watcher = admin.connect().await;
+    let begin = head("POST /v1/drain") + "content-length: 2\r\n\r\n{}";
+    watcher.write_all(begin.as_bytes()).await.unwrap();
+    let mut watcher = BufReader::new(watcher).lines();
+    let mut told = async || {
+        loop {
+            let line =
+                within("a line on the drain", watcher.next_line()).await.unwrap().expect("it was sent away");
+            if line.starts_with('{') {
+                return line;
+            }
+        }
+    };
+    told().await;
+    // More have the token than there are places for such, and all of them have asked later.
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        let mut stream = admin.connect().await;
+        stream.write_all(format!("{}\r\n", head("GET /live")).as_bytes()).await.unwrap();
+        assert_eq!(Reply::read(&mut stream).await.unwrap().status, 200);
+        idle.push(stream);
+    }
+    // The first of these may have been on its way before.
+    for _ in 0..2 {
+        told().await;
+    }
+    assert_eq!(admin.get("/live").await.status, 200);
+    assert!(!matches!(within("one to be sent away", idle[0].read(&mut [0])).await, Ok(1..)));
+    for _ in 0..2 {
+        told().await;
+    }
+    drop(client);
 }

@@ -1,10 +1,16 @@
 //! The interface answers when the service is full, and when it has no descriptor left.
 
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
+use tokio::time::{Duration, timeout};
 
 use crate::client::Reply;
-use crate::common::{Client, Service, listener};
+use crate::common::{Client, Service, listener, within};
 
 const DESCRIPTORS: usize = 64;
 
@@ -94,5 +100,69 @@ async fn nobody_is_sent_away_for_nobody() {
         assert_eq!(again(guest, "/live").await.status, 200);
     }
     drop(clients);
+    assert_eq!(service.stop().await.0, Some(0));
+}
+
+/// What a descriptor of a process is, for each.
+fn descriptors(process: u32) -> Vec<PathBuf> {
+    let open = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    // One may be closed meanwhile.
+    open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()).collect()
+}
+
+#[tokio::test]
+async fn the_reserve_is_whole_however_often_it_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock").display().to_string();
+    // So many wait for a descriptor too.
+    let listeners: String =
+        (0..8).map(|n| listener(&format!("echo{n}"), "echo", "codec = \"lines\"")).collect();
+    let text = format!(
+        "[server]\nmax_connections = \"unlimited\"\nworkers = 2\n[admin]\naddress = \"unix:{path}\"\nconnections = 8\n\
+         {listeners}"
+    );
+    let mut service = Service::with_descriptors(DESCRIPTORS, &text).await;
+    let process = service.id();
+    let set_aside = || descriptors(process).iter().filter(|open| **open == Path::new("/dev/null")).count();
+    let (at_rest, whole) = (descriptors(process).len(), set_aside());
+    assert!(whole > 8, "{whole}");
+    let addresses: Vec<SocketAddr> = service
+        .logged_times("listening", 8)
+        .await
+        .iter()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().parse().unwrap()
+        })
+        .collect();
+    let mut clients = Vec::new();
+    for n in 0..2 * DESCRIPTORS {
+        clients.push(Client::connect(addresses[n % addresses.len()]).await);
+    }
+    service.logged("accepting pauses").await;
+
+    for _ in 0..2000 {
+        assert_eq!(ask(&path, "/live").await.1.status, 200);
+    }
+    // A listener may have been faster to take one; but what a client gives up goes to the reserve first.
+    let is_whole = async || {
+        while set_aside() != whole {
+            tokio::task::yield_now().await;
+        }
+    };
+    let mut leaving = 0;
+    while timeout(Duration::from_millis(200), is_whole()).await.is_err() {
+        drop(clients.swap_remove(0));
+        leaving += 1;
+        assert!(leaving < 16, "{} of {whole}", set_aside());
+    }
+    drop(clients);
+    within("every descriptor to come back", async {
+        while descriptors(process).len() != at_rest {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(set_aside(), whole);
+    Client::connect(addresses[0]).await.is_echoed("served again\n").await;
     assert_eq!(service.stop().await.0, Some(0));
 }

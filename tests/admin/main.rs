@@ -6,6 +6,7 @@
 mod common;
 
 mod access;
+mod blocked;
 mod client;
 mod crowd;
 #[cfg(all(target_os = "linux", feature = "cli"))]

@@ -90,7 +90,7 @@ async fn connections_are_listed_and_ended() {
     assert!(lines[1].starts_with("1   echo      127.0.0.1:") && lines[1].contains("  idle  "), "{told}");
     assert_eq!(lines.len(), 3);
     let told = setup.told(&["connections", "--sort", "-id", "--limit", "1", "--min-age", "1ms"]).await;
-    assert!(told.contains("\n2   echo") && told.ends_with("… and 1 more; see --limit\n"), "{told}");
+    assert!(told.contains("\n2   echo") && told.ends_with("… and 1 more: --after 2, or --all\n"), "{told}");
     assert_eq!(setup.json(&["connections", "--client", "127.0.0.2"]).await["matching"], 0);
     let refused = setup.ask(&["connections", "--state", "asleep"]).await;
     assert_eq!(refused.code, Some(1));
@@ -108,6 +108,50 @@ async fn connections_are_listed_and_ended() {
     assert_eq!((gone.code, gone.stdout.as_str()), (Some(1), ""));
     assert!(gone.stderr.starts_with("terima: there is no connection 1\n  help: "), "{}", gone.stderr);
     assert_eq!(setup.json(&["end", "2", "--drain"]).await["id"], 2);
+}
+
+#[tokio::test]
+async fn pages_of_connections_are_turned() {
+    let setup = Setup::start(ECHO, &[]).await;
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        clients.push(setup.client().await);
+    }
+    let ids = |page: &Value| -> Vec<u64> {
+        page["connections"].as_array().unwrap().iter().map(|one| one["id"].as_u64().unwrap()).collect()
+    };
+    let page = async |arguments: &[&str]| setup.json(&[&["connections"], arguments].concat()).await;
+    assert_eq!(ids(&page(&["--limit", "2", "--after", "2"]).await), [3, 4]);
+    let down = ["--limit", "2", "--sort", "-id", "--after", "2"];
+    assert_eq!(ids(&page(&down).await), [1]);
+    let told = setup.told(&["connections", "--limit", "2", "--after", "2"]).await;
+    assert!(told.ends_with("… and more: --after 4, or --all\n"), "{told}");
+
+    // Where it is not the id that is sorted by, the mark has both.
+    let by_bytes = ["--limit", "4", "--sort", "bytes_in"];
+    let first = page(&by_bytes).await;
+    let (mark, told) =
+        (first["next"].as_str().unwrap(), setup.told(&[&["connections"][..], &by_bytes].concat()).await);
+    assert_eq!((ids(&first), mark), (vec![1, 2, 3, 4], "6.4"));
+    assert!(told.ends_with("… and 1 more: --after 6.4, or --all\n"), "{told}");
+    assert_eq!(ids(&page(&[&by_bytes[..], &["--after", mark]].concat()).await), [5]);
+    for (arguments, code, said) in [
+        (&["--sort", "bytes_in", "--after", "4"][..], 64, "take what stands below that page"),
+        (&["--after", "x"], 1, "`after` is no mark of a page"),
+    ] {
+        let refused = setup.ask(&[&["connections"], arguments].concat()).await;
+        assert_eq!(refused.code, Some(code), "{arguments:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains(said), "{arguments:?}: {}", refused.stderr);
+    }
+    for limit in ["1", "2", "5", "1000"] {
+        let all = page(&["--all", "--limit", limit]).await;
+        assert_eq!(
+            (ids(&all), &all["next"], &all["matching"]),
+            (vec![1, 2, 3, 4, 5], &Value::Null, &5.into())
+        );
+    }
+    assert_eq!(ids(&page(&["--all", "--after", "3"]).await), [4, 5]);
+    assert_eq!(setup.told(&["connections", "--all"]).await.lines().count(), 6);
 }
 
 #[tokio::test]
@@ -182,6 +226,12 @@ async fn who_watches_a_drain_need_not_see_its_end() {
         "{}",
         watched.stdout
     );
+    // A machine gets JSON, and nothing else.
+    let watched = setup.ask(&["drain", "--timeout", "10ms", "--json"]).await;
+    assert_eq!((watched.code, watched.stderr.as_str()), (Some(75), ""));
+    let lines: Vec<Value> = watched.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = lines.last().expect("no line");
+    assert_eq!((&last["state"], &last["connections"]), (&"draining".into(), &1.into()), "{last}");
     let status = setup.told(&["status"]).await;
     assert!(status.contains("draining for"), "{status}");
     let health = setup.ask(&["health"]).await;
@@ -232,6 +282,13 @@ async fn over_tcp_the_token_is_found_by_the_configuration() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.starts_with("terima: this is not the token\n  help: "), "{}", refused.stderr);
     std::fs::remove_file(&token).unwrap();
+    let health =
+        async |set: &[&str]| ended(terima().args(["health", "--config"]).arg(file.path()).args(set)).await;
+    let healthy = health(&[]).await;
+    assert_eq!((healthy.code, healthy.stderr.as_str()), (Some(0), ""), "it needs no token");
+    let asked = health(&["--set", "admin.open=[]"]).await;
+    assert_eq!(asked.code, Some(1), "{}", asked.stderr);
+    assert!(asked.stderr.contains("admin.token_file: "), "{}", asked.stderr);
     let missing = status().await;
     assert!(
         missing.stderr.contains("admin.token_file: ") && missing.stderr.contains("help: "),
@@ -278,23 +335,65 @@ async fn without_an_interface_the_remedy_is_told() {
     assert_eq!((reckoned.code, reckoned.stderr.as_str()), (Some(0), ""));
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn what_the_interface_cannot_be_had_for_is_69() {
     let folder = tempfile::tempdir().unwrap();
-    for (keys, said) in [
-        (
-            format!("address = \"unix:{}/no-such/a.sock\"", folder.path().display()),
-            "help: make it, or choose another",
-        ),
-        (
-            "address = \"127.0.0.1:0\"\ntoken_file = \"/no-such/token\"".to_owned(),
-            "help: admin.token_file names another place",
-        ),
-    ] {
-        let file = File::new(&format!("[admin]\n{keys}\n{ECHO}"));
-        let ended = ended(terima().arg("run").arg("--config").arg(file.path())).await;
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let tcp = |token: &str| format!("address = \"127.0.0.1:0\"\ntoken_file = '{token}'");
+    let mut table = vec![
+        (tcp(&at("no-such/token")), "help: admin.token_file names another place"),
+        (tcp(&folder.path().display().to_string()), "it can't be read"),
+    ];
+    if cfg!(unix) {
+        let socket = format!("address = \"unix:{}\"", at("no-such/a.sock"));
+        table.push((socket, "help: make it, or choose another"));
+    }
+    for (keys, said) in table {
+        let ended = run(&keys, &[]).await;
         assert_eq!(ended.code, Some(69), "{}", ended.stderr);
         assert!(ended.stderr.contains(said), "{}", ended.stderr);
     }
+}
+
+async fn run(keys: &str, arguments: &[&str]) -> Ended {
+    let file = File::new(&format!("[admin]\n{keys}\n{ECHO}"));
+    ended(terima().arg("run").arg("--config").arg(file.path()).args(arguments)).await
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_token_that_others_may_know_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    let keys = format!("address = \"127.0.0.1:0\"\ntoken_file = '{}'", token.display());
+    std::fs::write(&token, "0123456789abcdef").unwrap();
+    for mode in [0o644, 0o660, 0o602] {
+        std::fs::set_permissions(&token, std::fs::Permissions::from_mode(mode)).unwrap();
+        let refused = run(&keys, &[]).await;
+        assert_eq!(refused.code, Some(69), "{mode:o}: {}", refused.stderr);
+        let said = format!("admin.token_file: {}: its mode is {mode:04o}, so others", token.display());
+        for text in [
+            &said,
+            "than its owner, ",
+            "\n  help: remove it, and the next start makes one; or `chmod u=rw,g=r,o=`",
+        ] {
+            assert!(refused.stderr.contains(text), "no {text:?} in {}", refused.stderr);
+        }
+    }
+    // Whoever asks has no say in it.
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let text = format!("[admin]\n{keys}\n{ECHO}");
+    let (service, _) = Service::start(&text, &[]).await;
+    service.signal("TERM").await;
+    assert_eq!(service.code().await, Some(0));
+
+    // Nobody writes to it.
+    std::fs::remove_file(&token).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&token).status().unwrap();
+    assert!(made.success());
+    let refused = run(&keys, &[]).await;
+    assert_eq!(refused.code, Some(69), "{}", refused.stderr);
+    assert!(refused.stderr.contains("it can't be read: it is no file"), "{}", refused.stderr);
 }

@@ -78,6 +78,56 @@ async fn the_log_is_nothing_that_the_user_has_put_there() {
     assert_eq!((found.uid(), found.gid()), (54_321, 12_345));
 }
 
+/// What only the user is to use; and what it has left is good at the next start.
+#[tokio::test]
+async fn what_is_made_for_the_admin_interface_is_the_users() {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    if !is_root() {
+        return;
+    }
+    let user = ["--set", "server.user=54321", "--set", "server.group=12345"];
+    let access = |path: &std::path::Path| {
+        let found = fs::metadata(path).unwrap();
+        (found.uid(), found.gid(), found.mode() & 0o7777)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (socket, token) = (folder.path().join("admin.sock"), folder.path().join("token"));
+    for (keys, made) in [
+        (format!("address = \"unix:{}\"", socket.display()), &socket),
+        (format!("address = \"127.0.0.1:0\"\ntoken_file = \"{}\"", token.display()), &token),
+        (format!("address = \"127.0.0.1:0\"\ntoken_file = \"{}\"", token.display()), &token),
+    ] {
+        let (service, _) = Service::start(&format!("[admin]\n{keys}\n{ECHO}"), &user).await;
+        assert_eq!(access(made), (54_321, 12_345, 0o600), "{keys}");
+        service.signal("TERM").await;
+        assert_eq!(service.code().await, Some(0));
+    }
+    // The file says more than whom the process is.
+    let keys = format!("address = \"unix:{}\"\ngroup = 7\nmode = \"0660\"", socket.display());
+    let (service, _) = Service::start(&format!("[admin]\n{keys}\n{ECHO}"), &user).await;
+    assert_eq!(access(&socket), (54_321, 7, 0o660));
+    service.signal("TERM").await;
+    assert_eq!(service.code().await, Some(0));
+
+    // To anybody else it is somebody else's.
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let file = File::new(&format!(
+        "[admin]\naddress = \"127.0.0.1:0\"\ntoken_file = \"{}\"\n{ECHO}",
+        token.display()
+    ));
+    for arguments in [&[][..], &["--set", "server.user=54322", "--set", "server.group=12345"]] {
+        let refused = ended(terima().arg("--config").arg(file.path()).args(arguments)).await;
+        assert_eq!(refused.code, Some(69), "{arguments:?}: {}", refused.stderr);
+        let said = format!(
+            "{}: it belongs to 54321, who may know what it holds; its mode is 0600\n  help: ",
+            token.display()
+        );
+        assert!(refused.stderr.contains(&said), "{}", refused.stderr);
+    }
+}
+
 #[tokio::test]
 async fn who_is_not_there_is_64() {
     let file = File::new(ECHO);

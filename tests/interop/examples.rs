@@ -162,7 +162,7 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as gateway:
     let printed = text("ncat", &["127.0.0.1", json.port("lines")], put).await;
     assert_eq!(printed, "{\"id\":7,\"result\":10}\n");
     let printed = text("python3", &["-c", SCRIPT, json.port("length")], "").await;
-    assert_eq!(printed, "{'id': 0, 'result': 7}\n{'id': 1, 'result': {'screw': 7}}\n");
+    assert_eq!(printed, "{'id': 0, 'result': 7}\n{'id': 1, 'result': {'items': {'screw': 7}}}\n");
     json.stop().await;
 }
 

@@ -20,4 +20,5 @@ mod peers;
 mod prometheus;
 mod replaced;
 mod unit;
+mod unprivileged;
 mod xinetd;

@@ -1,5 +1,6 @@
 //! The admin interface by schemathesis, which makes requests of its OpenAPI document, good ones and bad ones.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tokio::process::Command;
@@ -18,6 +19,7 @@ async fn the_interface_is_as_its_document_says() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, "0123456789abcdef0123456789abcdef").unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
     let admin = free_port();
     let text =
         format!("[admin]\naddress = \"{admin}\"\ntoken_file = \"{}\"\nopen = []\n{ECHO}", token.display());

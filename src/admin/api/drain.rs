@@ -15,6 +15,7 @@ use serde::Serialize;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{Nothing, done, seconds};
+use crate::admin::guests::Guest;
 use crate::admin::problem::Problem;
 use crate::admin::routes::{Answer, Api, Shared, Told};
 use crate::admin::serve::Visitor;
@@ -144,21 +145,21 @@ async fn begin(
     }
     // In the same answer: who asked a second time could find that the service has ended.
     if headers.get(header::ACCEPT).is_some_and(|accepted| accepted == LINES) {
-        return (StatusCode::ACCEPTED, lines(&context.server)).into_response();
+        return (StatusCode::ACCEPTED, lines(&context.server, &visitor)).into_response();
     }
     (StatusCode::ACCEPTED, Answer(Progress::of(&context.server))).into_response()
 }
 
-async fn watch(Of(context): Of<Shared>) -> Result<Response, Problem> {
+async fn watch(Of(context): Of<Shared>, Extension(visitor): Extension<Visitor>) -> Result<Response, Problem> {
     if context.server.phase() == Phase::Serving {
         let problem = Problem::new(StatusCode::CONFLICT, "the service was not told to stop");
         return Err(problem.help("tell it with POST"));
     }
-    Ok(lines(&context.server))
+    Ok(lines(&context.server, &visitor))
 }
 
-fn lines(server: &Server) -> Response {
-    let body = Body::from_stream(Lines::new(server.clone()));
+fn lines(server: &Server, visitor: &Visitor) -> Response {
+    let body = Body::from_stream(Lines::new(server.clone(), visitor.guest.clone()));
     ([(header::CONTENT_TYPE, LINES)], body).into_response()
 }
 
@@ -168,6 +169,8 @@ const LINES: &str = "application/x-ndjson";
 /// A line about the drain now and then, and a last one when it is over.
 struct Lines {
     server: Server,
+    /// Who is told.
+    guest: Guest,
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
     ticks: Interval,
     last: bool,
@@ -176,14 +179,14 @@ struct Lines {
 impl Lines {
     const EVERY: Duration = Duration::from_millis(500);
 
-    fn new(server: Server) -> Self {
+    fn new(server: Server, guest: Guest) -> Self {
         let over = Box::pin({
             let server = server.clone();
             async move { server.is_over().await }
         });
         let mut ticks = interval(Self::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { server, over, ticks, last: false }
+        Self { server, guest, over, ticks, last: false }
     }
 }
 
@@ -198,6 +201,8 @@ impl Stream for Lines {
         if !self.last && self.ticks.poll_tick(cx).is_pending() {
             return Poll::Pending;
         }
+        // It is asked for where there is room: the client has taken those before, or may still.
+        self.guest.takes();
         let mut line = serde_json::to_vec(&Progress::of(&self.server)).unwrap_or_default();
         line.push(b'\n');
         Poll::Ready(Some(Ok(line)))

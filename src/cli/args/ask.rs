@@ -32,9 +32,16 @@ pub(super) enum Ask {
         /// By id, age, bytes_in, bytes_out, frames_in, frames_out or output; with `-` before it, the greatest first
         #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
         sort: Option<String>,
-        /// As many at most, 1 to 1000
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: u32,
+        /// As many on a page, 1 to 1000; without it 100, and with --all 1000
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+        /// From there on where the page before has ended, as that tells: the last ID; sorted by anything else than id or age,
+        /// what JSON has as `next`
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        /// All of them, a page after the other
+        #[arg(long)]
+        all: bool,
     },
     /// End one connection of the running service
     End {
@@ -90,9 +97,10 @@ impl Ask {
     pub(super) fn into_asking(self, place: Place) -> Asking {
         let (common, question) = match self {
             Self::Status(common) => (common, Question::Status),
-            Self::Connections { common, listener, client, state, min_age, sort, limit } => {
+            Self::Connections { common, listener, client, state, min_age, sort, limit, after, all } => {
                 let min_age = min_age.and_then(Timeout::limit);
-                (common, Question::Connections(Filters { listener, client, state, min_age, sort, limit }))
+                let filters = Filters { listener, client, state, min_age, sort, limit, after, all };
+                (common, Question::Connections(filters))
             }
             Self::End { common, id, drain } => (common, Question::End { id, drain }),
             Self::Drain { common, timeout } => (common, Question::Drain { limit: timeout.limit() }),

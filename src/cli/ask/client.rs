@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use crate::admin::Token;
 use crate::cli::failure::Failure;
 use crate::cli::load::{Configuration, Source, missing, overrides};
-use crate::config::meant::AdminConfig;
+use crate::config::meant::{AdminConfig, Open};
 use crate::config::{self, Endpoint};
 use crate::establish::Stream;
 use crate::platform;
@@ -67,25 +67,7 @@ impl Client {
     ///
     /// There is no configuration, or it can't be said where the interface is.
     pub(in crate::cli) fn find(source: &Source) -> Result<Option<Self>, Failure> {
-        let overrides = overrides(&source.set);
-        let (config, faults) = match &source.configuration {
-            Configuration::File(file) if file.try_exists().unwrap_or(true) => {
-                config::read_file(file, &overrides)
-            }
-            // It may be named from outside, as for `serve`.
-            _ => config::read("", "", &overrides),
-        };
-        match config.admin {
-            Some(admin) => Self::of(&admin).map(Some),
-            None if faults.is_empty() => Ok(None),
-            None => {
-                let origin = source.configuration.to_string();
-                match &source.configuration {
-                    Configuration::File(file) if !file.try_exists().unwrap_or(true) => Err(missing(file)),
-                    _ => Err(Failure::Configuration { origin, problems: faults.into_problems() }),
-                }
-            }
-        }
+        section(source)?.map(|admin| Self::of(&admin, admin.is_tcp())).transpose()
     }
 
     /// As [`find`](Self::find), where there has to be one.
@@ -94,15 +76,21 @@ impl Client {
     ///
     /// As there, and where the configuration has none.
     pub(in crate::cli) fn needed(source: &Source) -> Result<Self, Failure> {
-        Self::find(source)?.ok_or_else(|| {
-            Failure::usage(
-                format!("{} has no [admin]: the service can't be asked", source.configuration),
-                "add `[admin]` to it and restart the service; docs/admin.md has more",
-            )
-        })
+        Self::find(source)?.ok_or_else(|| lacking(source))
     }
 
-    fn of(admin: &AdminConfig) -> Result<Self, Failure> {
+    /// As [`needed`](Self::needed), to ask for what needs no token where the configuration has it `open`: then there need be
+    /// none, nor any right to read it.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(in crate::cli) fn needed_for(source: &Source, open: Open) -> Result<Self, Failure> {
+        let admin = section(source)?.ok_or_else(|| lacking(source))?;
+        Self::of(&admin, admin.is_tcp() && !admin.open.contains(&open))
+    }
+
+    fn of(admin: &AdminConfig, asks_for_token: bool) -> Result<Self, Failure> {
         let door = match &admin.address {
             endpoint if endpoint.port() == Some(0) => {
                 return Err(Failure::usage(
@@ -118,7 +106,7 @@ impl Client {
                 return Err(Failure::usage("admin.address is no address", "`terima check` tells more"));
             }
         };
-        let token = admin.is_tcp().then(|| Token::read(&admin.token_file)).transpose().map_err(|error| {
+        let token = asks_for_token.then(|| Token::read(&admin.token_file)).transpose().map_err(|error| {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             anyhow!(
                 "admin.token_file: {}: {error}{cause}\n  help: the service makes it when it starts; it must be readable for who asks",
@@ -279,6 +267,33 @@ impl From<Unanswered> for Failure {
             }
         })
     }
+}
+
+/// `[admin]` of whatever runs with this configuration.
+fn section(source: &Source) -> Result<Option<AdminConfig>, Failure> {
+    let overrides = overrides(&source.set);
+    let (config, faults) = match &source.configuration {
+        Configuration::File(file) if file.try_exists().unwrap_or(true) => config::read_file(file, &overrides),
+        // It may be named from outside, as for `serve`.
+        _ => config::read("", "", &overrides),
+    };
+    match config.admin {
+        None if !faults.is_empty() => Err(match &source.configuration {
+            Configuration::File(file) if !file.try_exists().unwrap_or(true) => missing(file),
+            configuration => {
+                let origin = configuration.to_string();
+                Failure::Configuration { origin, problems: faults.into_problems() }
+            }
+        }),
+        admin => Ok(admin),
+    }
+}
+
+fn lacking(source: &Source) -> Failure {
+    Failure::usage(
+        format!("{} has no [admin]: the service can't be asked", source.configuration),
+        "add `[admin]` to it and restart the service; docs/admin.md has more",
+    )
 }
 
 async fn whole(body: Incoming) -> Result<Bytes, Unanswered> {

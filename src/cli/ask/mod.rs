@@ -47,7 +47,12 @@ pub(super) struct Filters {
     pub(super) state: Option<String>,
     pub(super) min_age: Option<Duration>,
     pub(super) sort: Option<String>,
-    pub(super) limit: u32,
+    /// On a page.
+    pub(super) limit: Option<u32>,
+    /// Where the page before has ended.
+    pub(super) after: Option<String>,
+    /// Every page.
+    pub(super) all: bool,
 }
 
 /// Asks, and prints the answer.

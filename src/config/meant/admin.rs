@@ -45,7 +45,7 @@ pub(crate) enum Open {
 }
 
 impl AdminConfig {
-    /// The name of a token's file where none is given; it stands beside the configuration.
+    /// The name of a token's file where none is given.
     pub(crate) const TOKEN_FILE: &'static str = "admin.token";
 
     /// Whether it listens on TCP, where anybody can connect.

@@ -1,5 +1,7 @@
 //! `[admin]`: defaults, and what does not go together.
 
+use std::path::{self, Path, PathBuf};
+
 use super::unique::Unique;
 use crate::config::fault::Faults;
 use crate::config::meant::{AdminConfig, Endpoint};
@@ -39,8 +41,7 @@ pub(super) fn admin(
         token_file: written
             .token_file
             .clone()
-            // Beside the configuration, whatever the working directory is.
-            .map_or_else(|| faults.sources.locate(AdminConfig::TOKEN_FILE, &(0..0)).into(), Into::into),
+            .map_or_else(|| token_file(&faults.sources.locate(AdminConfig::TOKEN_FILE, &(0..0))), Into::into),
         open: written.open.clone().unwrap_or(built_in.open),
         hosts: written.hosts.iter().flatten().map(|host| host.0.clone()).collect(),
         connections: written.connections.map_or(built_in.connections, |limit| limit.0),
@@ -59,6 +60,19 @@ pub(super) fn admin(
     warn_of_useless(&config, root, faults);
     check_feature(root, faults);
     config
+}
+
+/// Where the token is where no place is written for it: beside the configuration, whatever the working directory is; or, where
+/// that is in one of the folders that a service only reads, where it keeps what it makes.
+fn token_file(beside: &str) -> PathBuf {
+    let beside = PathBuf::from(beside);
+    let foreign = |place: &Path| platform::NOT_FOR_SERVICES.iter().any(|folder| place.starts_with(folder));
+    match platform::STATE {
+        Some(state) if path::absolute(&beside).is_ok_and(|place| foreign(&place)) => {
+            Path::new(state).join(AdminConfig::TOKEN_FILE)
+        }
+        _ => beside,
+    }
 }
 
 /// Whether other machines can reach it.
@@ -93,5 +107,25 @@ fn check_feature(root: &Table, faults: &mut Faults) {
         faults
             .at(node.span.clone(), "this program was built without the admin interface")
             .help("build it with the feature `admin` of terima, or remove the section");
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_where_a_service_may_write() {
+        for (beside, expected) in [
+            ("admin.token", "admin.token"),
+            ("conf/admin.token", "conf/admin.token"),
+            ("/srv/echo/admin.token", "/srv/echo/admin.token"),
+            ("/etcetera/admin.token", "/etcetera/admin.token"),
+            ("/etc/admin.token", "/var/lib/terima/admin.token"),
+            ("/etc/terima/admin.token", "/var/lib/terima/admin.token"),
+            ("/usr/local/etc/admin.token", "/var/lib/terima/admin.token"),
+        ] {
+            assert_eq!(token_file(beside), Path::new(expected), "{beside}");
+        }
     }
 }

@@ -19,9 +19,12 @@ mod whole;
 
 use serde::de::DeserializeOwned;
 
-use super::{Config, Endpoint, Overrides, keys, read};
+#[cfg(feature = "admin")]
+use super::Config;
+use super::{Endpoint, Overrides, keys, read};
 
 /// Reads a text that has nothing wrong with it.
+#[cfg(feature = "admin")]
 fn valid(text: &str) -> Config {
     let (config, faults) = read("server.toml", text, &Overrides::default());
     if !faults.is_empty() {

@@ -108,7 +108,9 @@ fn every_key_that_stands_behind_a_mark_is_one() {
     }
     let (owner, group) = (Some("root".to_owned()), Some("terima".to_owned()));
     let address = Endpoint::Path("/run/terima/admin.sock".into());
-    assert_eq!(config.admin, Some(AdminConfig { address, owner, group, ..AdminConfig::default() }));
+    let token_file = "/var/lib/terima/admin.token".into();
+    let admin = AdminConfig { address, owner, group, token_file, ..AdminConfig::default() };
+    assert_eq!(config.admin, Some(admin));
 }
 
 /// The text with its lines `#key = value` made keys, and `#[table]` a table.

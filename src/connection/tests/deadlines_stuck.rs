@@ -109,7 +109,7 @@ async fn lifetime() {
     setup.drain_timeout = Some(secs(5));
     let (_script, served) = stuck!(setup, |_conn| std::future::pending::<Handled>());
     settle_until(LIMIT).await;
-    assert_eq!(served.shared.lock().drain, Some(EndReason::Lifetime));
+    assert_eq!(served.shared.outside.drain.get(), Some(EndReason::Lifetime));
     assert_eq!(cause(&served), None);
     settle_until(secs(5)).await;
     assert_eq!(cause(&served), Some(EndReason::Lifetime));

@@ -7,6 +7,7 @@ mod drain;
 mod endings;
 mod establishing;
 mod handles;
+mod held;
 mod lingering;
 mod live;
 mod memory;

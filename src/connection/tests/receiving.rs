@@ -28,7 +28,7 @@ async fn never_decodes_ahead() {
     });
     script.input("a\nb\nc\n");
     served.settle().await;
-    assert_eq!(served.shared.frames_in(), 1);
+    assert_eq!(served.shared.outside.frames_in(), 1);
     assert_eq!(script.lock().reads, 1);
 }
 

@@ -51,7 +51,7 @@ async fn a_client_that_floods_gets_its_replies() {
         tokio::time::advance(secs(1)).await;
     }
     assert!(!served.is_over(), "taken for a slow consumer");
-    let owed = served.shared.frames_in() / LINES_PER_REPLY;
+    let owed = served.shared.outside.frames_in() / LINES_PER_REPLY;
     assert!(owed > 0);
     assert_eq!(script.lock().written, "ok\n".repeat(usize::try_from(owed).unwrap()).as_bytes());
     script.flood("");

@@ -6,6 +6,7 @@ use tokio_util::codec::{Decoder, Encoder, LengthDelimitedCodec};
 
 use super::*;
 use crate::codec::{Length, LengthOptions};
+use crate::connection::mark::Mark;
 
 /// The senders of all clients whose handlers have started.
 type Senders<C> = Arc<Mutex<Vec<Sender<C>>>>;
@@ -300,7 +301,9 @@ async fn nothing_is_locked_while_it_is_cloned() {
     let sender = all(&senders).remove(0);
     let held = Arc::default();
     for reframed in [false, true] {
-        served.shared.lock().reframed = reframed;
+        if reframed {
+            served.shared.lock().mark(Mark::Reframed);
+        }
         let frame = || SharedFrame::new(Nosy { of: Arc::clone(&served.shared), held: Arc::clone(&held) });
         sender.try_send_shared(&frame()).unwrap();
         sender.send_shared(&frame()).await.unwrap();

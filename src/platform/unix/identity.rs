@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt, fchown};
 use nix::unistd::{self, Gid, Uid, User};
 
 use super::account::{group_id, user_id};
+use crate::platform::Account;
 
 /// Whom the process is to become.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,6 +77,11 @@ impl Identity {
             return Err(io::Error::other("it has another name as well: remove one of its hard links"));
         }
         fchown(file, self.user.map(Uid::as_raw), Some(self.group.as_raw()))
+    }
+
+    /// Whom it gives files to that are made before it is assumed.
+    pub(crate) fn account(&self) -> Account {
+        Account { user: self.user.map(Uid::as_raw), group: Some(self.group.as_raw()) }
     }
 
     /// Whether the process is it already.

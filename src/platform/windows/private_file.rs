@@ -16,16 +16,19 @@ use windows_sys::Win32::Storage::FileSystem::{
     CREATE_NEW, CreateFileW, FILE_ATTRIBUTE_NORMAL, FILE_SHARE_READ,
 };
 
+use crate::platform::{Account, Secrecy};
+
 /// Nothing from the folder; everything for the system, the administrators and the owner (Security Descriptor String Format).
 const PRIVATE: &str = "D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;OW)";
 
-/// Makes a file that only the system, the administrators and its owner may read.
+/// Makes a file that only the system, the administrators and its owner may read. It stays whose it is: no other account can be
+/// asked for.
 ///
 /// # Errors
 ///
 /// As `CreateFile`; `AlreadyExists` where there is something under the name.
 #[expect(unsafe_code, reason = "a file with a security descriptor from its first moment on")]
-pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+pub(crate) fn create_private(path: &Path, _account: Account) -> io::Result<File> {
     let wanted: Vec<u16> = PRIVATE.encode_utf16().chain([0]).collect();
     let name: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
     let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
@@ -67,7 +70,16 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     created
 }
 
-/// Always `false`: who may read a file is a list here, and whoever wrote it had a reason.
-pub(crate) fn is_public(_file: &File) -> io::Result<bool> {
-    Ok(false)
+/// Opens a file that holds a secret.
+///
+/// # Errors
+///
+/// As `CreateFile`.
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Always kept: who may read a file is a list here, which its folder has for it, and whoever wrote that had a reason.
+pub(crate) fn secrecy(_file: &File, _account: Account) -> io::Result<Secrecy> {
+    Ok(Secrecy::Kept)
 }

@@ -1,10 +1,8 @@
 //! The table, the page and a scrape tell of the same metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
 
 use super::documented::section;
-use super::*;
 use crate::Server;
 use crate::telemetry::metrics::families::TABLE;
 use crate::telemetry::metrics::family::{Family, Kind};
@@ -155,29 +153,4 @@ async fn samples_have_the_labels_of_their_family_and_are_there_once() {
         }
     }
     assert!(seen.len() > 80, "{text}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn nobody_waits_behind_a_scrape_that_waits_for_a_connection() {
-    let (socket, setup) = (Script::default(), Setup::new(None, WhenFull::Queue, echo()));
-    setup.accept(socket.clone());
-    let mut client = connect(&socket);
-    answers(&mut client).await;
-    let stuck = setup.registry.all().pop().unwrap();
-    let known_by = Arc::strong_count(&stuck);
-    // Somebody writes to the connection, and that takes its time.
-    let held = stuck.hold();
-    let registry = Arc::clone(&setup.registry);
-    let scrape = thread::spawn(move || registry.buffered());
-    while Arc::strong_count(&stuck) == known_by {
-        thread::yield_now();
-    }
-    // More than there are shards: one of them comes to the place of the one that is stuck.
-    let mut clients: Vec<_> = (0..64).map(|_| connect(&socket)).collect();
-    for client in &mut clients {
-        answers(client).await;
-    }
-    assert!(!scrape.is_finished());
-    drop(held);
-    assert_eq!(scrape.join().unwrap().len(), 1);
 }
