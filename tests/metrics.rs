@@ -9,10 +9,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use bytes::BytesMut;
+use terima::testing::{self, AcceptError, TestServer};
 use terima::{Builder, Connection, Framing, Handler, HandlerError, NoOptions, Server, handler_fn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+#[cfg(target_os = "linux")]
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_util::codec::Decoder;
 
@@ -321,6 +325,94 @@ async fn who_waits_in_the_queue_is_not_accepted() {
     drop(third);
     within("the shutdown", server.shutdown()).await;
     assert!(!server.metrics().contains("terima_accept_queue_connections{"));
+}
+
+// === accepting fails ===
+
+/// What has moved once accepting has met with these errors, in this order. The clock stands: no pause is over meanwhile.
+async fn fails(
+    keys: &str,
+    errors: impl IntoIterator<Item = AcceptError>,
+    expected: &[(&str, f64)],
+) -> TestServer {
+    let server = testing::serve_in_memory(builder(), &listener("l", "told", &format!("{LINES}{keys}")));
+    let before = Scrape::of(&server);
+    server.fail_accept("l", errors);
+    let expected: BTreeMap<_, _> = expected.iter().map(|(series, by)| ((*series).to_owned(), *by)).collect();
+    let what = format!("a failure moves {expected:#?}");
+    scraped(&server, &what, |scrape| scrape.moved_since(&before) == expected).await;
+    server
+}
+
+const GONE: &str = "terima_accept_errors_total{listener=\"l\",class=\"connection\"}";
+const SHORT: &str = "terima_accept_errors_total{listener=\"l\",class=\"system\"}";
+const DEAD: &str = "terima_accept_errors_total{listener=\"l\",class=\"listener\"}";
+const PAUSES: &str = "terima_accept_pauses_total{listener=\"l\"}";
+const ACCEPTS: &str = "terima_listener_state{listener=\"l\",state=\"accepting\"}";
+const STARVED: &str = "terima_listener_state{listener=\"l\",state=\"starved\"}";
+const FAILED: &str = "terima_listener_state{listener=\"l\",state=\"failed\"}";
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_are_gone_are_errors_and_no_pause() {
+    let errors = [AcceptError::Gone, AcceptError::Gone];
+    let server = fails("", errors, &[(GONE, 2.0)]).await;
+    server.client().await.is_echoed("served all the same\n").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_system_without_resources_is_a_pause_and_starves_the_listener_until_it_is_over() {
+    let moved = [(SHORT, 1.0), (PAUSES, 1.0), (ACCEPTS, -1.0), (STARVED, 1.0)];
+    let server = fails("", [AcceptError::OutOfMemory], &moved).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let scrape = Scrape::of(&server);
+    assert_eq!((scrape.get(STARVED), scrape.get(ACCEPTS)), (0.0, 1.0));
+    assert_eq!((scrape.get(SHORT), scrape.get(PAUSES)), (1.0, 1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_is_dead_fails_the_listener() {
+    fails("", [AcceptError::Dead], &[(DEAD, 1.0), (ACCEPTS, -1.0), (FAILED, 1.0)]).await;
+}
+
+/// By the spare one, which there is on Unix.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_descriptor_is_refused() {
+    let keys = format!("{LINES}limits.when_full = \"close\"");
+    let server = testing::serve_in_memory(builder(), &listener("l", "told", &keys));
+    let before = Scrape::of(&server);
+    server.fail_accept("l", [AcceptError::OutOfDescriptors]);
+    let mut client = server.connect_from("l", ([127, 0, 0, 1], 7));
+    client.expect_end().await;
+    let refused = "terima_connections_refused_total{listener=\"l\",reason=\"refused_descriptors\"}";
+    let expected = [(ACCEPTED, 1.0), (refused, 1.0), (SHORT, 1.0), (PAUSES, 1.0)];
+    let expected: BTreeMap<_, _> = expected.map(|(series, by)| (series.to_owned(), by)).into();
+    let moved = |scrape: &Scrape| {
+        let mut moved = scrape.moved_since(&before);
+        // Whether the pause is over is another matter.
+        moved.retain(|series, _| !series.starts_with("terima_listener_state{"));
+        moved == expected
+    };
+    scraped(&server, "a refusal", moved).await;
+}
+
+/// Of every socket in the network namespace, so it may move by itself; but not down, and not without such a client.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_comes_to_a_queue_that_is_full_overflows_it() {
+    const OVERFLOWS: &str = "terima_accept_queue_overflows_total";
+    let server = start(builder(), &listener("l", "told", &format!("{LINES}socket.backlog = 1"))).await;
+    server.pause("l").unwrap();
+    let address = server.addresses("l")[0];
+    let before = Scrape::of(&server).get(OVERFLOWS);
+    // The system takes one more than it is told to. Who comes after them waits for an answer that does not come.
+    let mut clients = JoinSet::new();
+    for _ in 0..4 {
+        clients.spawn(TcpStream::connect(address));
+    }
+    let queue = format!("terima_accept_queue_connections{{listener=\"l\",address=\"{address}\"}}");
+    let full = |scrape: &Scrape| scrape.get(&queue) == 2.0 && scrape.get(OVERFLOWS) >= before + 2.0;
+    scraped(&server, "a full queue", full).await;
 }
 
 #[tokio::test]

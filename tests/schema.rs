@@ -86,7 +86,8 @@ fn the_shipped_files_are_right() {
 }
 
 /// Fixtures that have no fault, or one that no schema can tell: what is there twice, or does not fit something else.
-const RIGHT: [&str; 11] = [
+const RIGHT: [&str; 12] = [
+    "access_useless",
     "activated",
     "admin_unix",
     "admin_useless",
@@ -104,8 +105,22 @@ const RIGHT: [&str; 11] = [
 const UNREADABLE: [&str; 4] = ["control", "syntax", "syntax_header", "syntax_twice"];
 
 /// Where the others are wrong. A key that is unknown or missing is a fault of its table. The schema does not see that
-/// bits beyond a prefix in proxy_protocol, `flush_at` in bad_size, and `idle` and `half_close` in bad_duration, are too large.
-const WRONG: [(&str, &[&str]); 19] = [
+/// bits beyond a prefix in access and proxy_protocol, `flush_at` in bad_size, and `idle` and `half_close` in bad_duration, are too large.
+const WRONG: [(&str, &[&str]); 20] = [
+    (
+        "access",
+        &[
+            "/defaults/access/allow_users",
+            "/defaults/access/deny/1",
+            "/defaults/access/deny/2",
+            "/listener/0/access",
+            "/listener/0/access/allow",
+            "/listener/0/access/deny/0",
+            "/listener/1/access/allow/0",
+            "/listener/1/access/allow/1",
+            "/listener/1/access/dry_run",
+        ],
+    ),
     (
         "admin",
         &[

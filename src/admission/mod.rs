@@ -1,14 +1,16 @@
 //! Who is served: decided for every connection that was accepted, before a task is spawned for it.
 //!
-//! Today by totals: the process's and the listener's. Access lists, rates and limits per client join them here, asked
+//! First by who it is, which costs least ([`Access`]), then by totals: the process's and the listener's. Rates and limits per client join them here, asked
 //! once of the peer and, where a trusted PROXY header names another, once more of the client.
 
+mod access;
 mod gate;
 #[cfg(feature = "admin")]
 pub(crate) mod why;
 
 use std::sync::Arc;
 
+pub(crate) use self::access::{Access, AccessRule};
 pub(crate) use self::gate::{Gate, Permit};
 
 /// What was decided of a connection. Dropping an admission gives its place to somebody else.

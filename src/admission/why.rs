@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::access::{Access, Verdict as AccessVerdict};
 use crate::config::{Endpoint, WhenFull};
 
 /// Who would connect.
@@ -17,6 +18,13 @@ pub(crate) enum Whom {
     Unix,
 }
 
+/// What is known of a process of this machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) user: Option<u32>,
+    pub(crate) group: Option<u32>,
+}
+
 /// What is known of a listener.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts<'a> {
@@ -25,6 +33,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) only_v6: Option<bool>,
     /// What it does at the moment: `None` = it is not known.
     pub(crate) stand: Option<Stand>,
+    pub(crate) access: &'a Access,
+    /// Whose process it is, over a Unix socket.
+    pub(crate) account: Account,
     pub(crate) when_full: WhenFull,
     /// `limits.connections`, and how many there are.
     pub(crate) listener: Places,
@@ -128,10 +139,12 @@ pub(crate) fn why(whom: Whom, facts: &Facts<'_>) -> Answer {
         WhenFull::Close => Verdict::Closed,
         WhenFull::Reset => Verdict::Reset,
     };
+    let barred = if facts.when_full == WhenFull::Reset { Verdict::Reset } else { Verdict::Closed };
     let stand = if facts.stand == Some(Stand::Closed) { Verdict::Unreachable } else { Verdict::Waits };
     let asked = [
         (reach(whom, facts), Verdict::Unreachable),
         (facts.stand.map_or_else(Rule::unknown_stand, Rule::stand), stand),
+        (access(whom, facts), barred),
         (Rule::places("limits.connections", facts.listener), full),
         (Rule::places("server.max_connections", facts.server), full),
     ];
@@ -195,6 +208,27 @@ impl Rule {
     }
 }
 
+/// Whether it may come in.
+fn access(whom: Whom, facts: &Facts<'_>) -> Rule {
+    let access = facts.access;
+    let verdict = match whom {
+        Whom::Ip(ip) => Some(access.decide_ip(ip)),
+        Whom::Unix => access.decide_known(facts.account.user, facts.account.group),
+    };
+    let Some(AccessVerdict { admits, rule }) = verdict else {
+        let because =
+            "passes if the user, or the group, of the process is in `allow_users` or `allow_groups`";
+        return Rule::new("access", None, because);
+    };
+    let because = access.told(rule).to_string();
+    match (admits, access.dry_run) {
+        (false, true) => {
+            Rule::new(rule.key(), true, format!("{because}; access.dry_run lets it in all the same"))
+        }
+        _ => Rule::new(rule.key(), admits, because),
+    }
+}
+
 /// Whether the client can get to an address of the listener at all.
 fn reach(whom: Whom, facts: &Facts<'_>) -> Rule {
     let (mut found, mut unsure) = (None, None);
@@ -244,7 +278,12 @@ fn reaches(whom: Whom, address: &Endpoint, only_v6: Option<bool>) -> Option<bool
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+    use crate::config::AccessConfig;
+
+    static OPEN: LazyLock<Access> = LazyLock::new(Access::default);
 
     fn facts(addresses: &[Endpoint]) -> Facts<'_> {
         Facts {
@@ -252,6 +291,8 @@ mod tests {
             addresses,
             only_v6: None,
             stand: Some(Stand::Accepts),
+            access: &OPEN,
+            account: Account::default(),
             when_full: WhenFull::Queue,
             listener: Places { limit: Limit::At(2), taken: Some(1) },
             server: Places { limit: Limit::At(10), taken: Some(9) },
@@ -310,6 +351,45 @@ mod tests {
             let last = answer.rules.last().unwrap();
             assert!(last.passes != Some(false) || Some(last.rule) == rule, "{answer:?}");
         }
+    }
+
+    #[test]
+    fn access_decides_before_limits() {
+        let access = |dry_run| {
+            let network = |text: &str| text.parse().unwrap();
+            let deny = vec![network("192.0.2.0/24"), network("2001:db8::/32")];
+            Access::new(&AccessConfig {
+                deny,
+                allow_users: Some(vec!["5".to_owned()]),
+                dry_run,
+                ..AccessConfig::default()
+            })
+            .unwrap()
+        };
+        let any = [Endpoint::Any(7), Endpoint::Path("/run/echo.sock".into())];
+        let full = Places { limit: Limit::At(2), taken: Some(2) };
+        let (strict, dry) = (access(false), access(true));
+        let (five, six) = (Some(5), Some(6));
+        use Verdict as V;
+        for (whom, access, user, verdict, rule) in [
+            ("192.0.2.1", &strict, None, V::Closed, Some("access.deny")),
+            ("198.51.100.1", &strict, None, V::Waits, Some("limits.connections")),
+            ("192.0.2.1", &dry, None, V::Waits, Some("limits.connections")),
+            ("unix", &strict, five, V::Waits, Some("limits.connections")),
+            ("unix", &strict, six, V::Closed, Some("access")),
+            ("unix", &strict, None, V::Waits, Some("limits.connections")),
+        ] {
+            let account = Account { user, group: None };
+            let facts = Facts { access, account, listener: full, ..facts(&any) };
+            let answer = why(ip(whom), &facts);
+            assert_eq!((answer.verdict, answer.rule), (verdict, rule), "{whom} {user:?}");
+        }
+        let unknown = why(Whom::Unix, &Facts { access: &strict, ..facts(&any) });
+        assert_eq!((unknown.verdict, unknown.rule), (V::Depends, Some("access")));
+        let told = why(ip("2001:db8::7"), &Facts { access: &strict, ..facts(&any) });
+        assert_eq!(told.rules.last().unwrap().because, "access.deny has 2001:db8::/32");
+        let told = why(ip("2001:db8::7"), &Facts { access: &dry, ..facts(&any) });
+        assert!(told.rules.iter().any(|rule| rule.because.contains("dry_run lets it in")), "{told:?}");
     }
 
     #[test]

@@ -7,9 +7,12 @@ use std::io::{self, Write};
 
 use crate::Builder;
 use crate::config::meant::{
-    AdminConfig, Config, Endpoint, Limits, ListenerConfig, LogConfig, ServerConfig, SocketOptions, Timeouts,
+    AccessConfig, AdminConfig, Config, Endpoint, Limits, ListenerConfig, LogConfig, ServerConfig,
+    SocketOptions, Timeouts,
 };
-use crate::config::shown::{Row, admin, choice, limits, log, proxy_protocol, server, socket, timeouts};
+use crate::config::shown::{
+    Row, access, admin, choice, limits, log, proxy_protocol, server, socket, timeouts,
+};
 use crate::telemetry;
 
 use super::exit::Exit;
@@ -58,6 +61,7 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
         codec,
         handler,
         socket: options,
+        access: who,
         limits: most,
         timeouts: deadlines,
         proxy_protocol: proxies,
@@ -74,6 +78,7 @@ fn listener(f: &mut fmt::Formatter<'_>, config: &ListenerConfig) -> fmt::Result 
     row(f, "codec", &codec.as_ref().map_or_else(|| "the handler's own".to_owned(), choice))?;
     row(f, "handler", &choice(handler))?;
     table(f, socket(options), socket(&SocketOptions::default()))?;
+    table(f, access(who), access(&AccessConfig::default()))?;
     table(f, limits(most), limits(&Limits::default()))?;
     table(f, timeouts(deadlines), timeouts(&Timeouts::default()))?;
     table(f, proxy_protocol(proxies.as_ref()), proxy_protocol(None))

@@ -59,8 +59,8 @@ impl Control {
             info!("ready");
             let mut notifier = Notifier::new();
             notifier.ready(&server);
-            let mut control = Controlled { server: &server, signals: &mut signals, told, log, notifier };
-            let exit = control.until_ended().await;
+            let control = Controlled { server: &server, signals: &mut signals, log, notifier };
+            let exit = until_ended(&server, control, &told).await;
             if let Some(admin) = admin {
                 // Whoever watches the drain is to hear how it ended.
                 admin.finish().await;
@@ -99,32 +99,40 @@ fn announce(server: &Server) {
 struct Controlled<'a> {
     server: &'a Server,
     signals: &'a mut Signals,
-    /// The admin interface was told to drain.
-    told: Arc<Notify>,
     log: &'a Log,
     notifier: Notifier,
 }
 
-impl Controlled<'_> {
-    /// Waits for a signal to stop, then for the drain or for a second one; or, with `--once`, for the end of the one
-    /// connection.
-    async fn until_ended(&mut self) -> Exit {
-        let server = self.server;
-        let signal = tokio::select! {
-            biased;
-            signal = self.stop() => signal,
-            _ = server.ended() => {
-                info!("the one connection has ended");
-                return Exit::Ended;
-            }
-        };
-        info!(signal = signal.name, connections = server.connections().len(), "draining");
-        self.notifier.stopping(server);
-        drain(server, self.stop(), signal.within).await
-    }
+/// Who says when to stop.
+trait Orders {
+    /// Waits for the next word to stop. Cancel safe.
+    async fn stop(&mut self) -> Stop;
 
+    /// The drain begins.
+    fn draining(&mut self) {}
+}
+
+/// Waits for a word to stop, then for the drain or for a second one; or, with `--once`, for the end of the one connection.
+///
+/// The admin interface has `told` if it has begun the drain. That is never a second word: one that comes in the same moment as
+/// a signal cuts nothing short.
+async fn until_ended(server: &Server, mut orders: impl Orders, told: &Notify) -> Exit {
+    let stop = tokio::select! {
+        biased;
+        stop = orders.stop() => stop,
+        () = told.notified() => Stop { name: "admin", within: None },
+        _ = server.ended() => {
+            info!("the one connection has ended");
+            return Exit::Ended;
+        }
+    };
+    info!(signal = stop.name, connections = server.connections().len(), "draining");
+    orders.draining();
+    drain(server, orders.stop(), stop.within).await
+}
+
+impl Orders for Controlled<'_> {
     /// Does what signals say, until one says to stop. The service manager is told meanwhile how things are.
-    /// Cancel safe.
     async fn stop(&mut self) -> Stop {
         loop {
             tokio::select! {
@@ -135,12 +143,17 @@ impl Controlled<'_> {
                     Signal::MoreDetail => self.log.raise_level(),
                     Signal::ConfiguredDetail => self.log.restore_level(),
                 },
-                () = self.told.notified() => return Stop { name: "admin", within: None },
                 () = self.notifier.due() => self.notifier.tell(self.server),
             }
         }
     }
 
+    fn draining(&mut self) {
+        self.notifier.stopping(self.server);
+    }
+}
+
+impl Controlled<'_> {
     fn reopen(&mut self) {
         self.notifier.reloading();
         self.log.reopen();
@@ -227,6 +240,72 @@ mod tests {
         let again = async { Stop { name: "again", within: None } };
         assert_eq!(drain(&server, again, None).await, Exit::DrainTimedOut);
         assert!(server.connections().is_empty());
+    }
+
+    /// So many signals, which have come already.
+    struct Signalled(usize);
+
+    impl Orders for Signalled {
+        async fn stop(&mut self) -> Stop {
+            match self.0.checked_sub(1) {
+                Some(left) => self.0 = left,
+                None => pending().await,
+            }
+            Stop { name: "signal", within: None }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_signal_and_the_admin_interface_in_one_moment_are_one_word() {
+        let (server, client) = busy().await;
+        let told = Notify::new();
+        told.notify_one();
+        let watched = server.clone();
+        let ended = until_ended(&server, Signalled(1), &told);
+        let (exit, ()) = tokio::join!(biased; ended, async move {
+            // It has been polled, and waits.
+            assert!(!watched.is_ready());
+            assert_eq!(watched.connections().len(), 1, "the drain was cut short");
+            watched.connections().handles()[0].end();
+            drop(client);
+        });
+        assert_eq!(exit, Exit::Ended);
+    }
+
+    #[tokio::test]
+    async fn a_second_signal_is_a_second_word_whoever_began() {
+        for told_first in [true, false] {
+            let (server, _client) = busy().await;
+            let told = Notify::new();
+            let signals = if told_first {
+                told.notify_one();
+                1
+            } else {
+                2
+            };
+            let orders = Late { waits: told_first, signals: Signalled(signals) };
+            assert_eq!(until_ended(&server, orders, &told).await, Exit::DrainTimedOut);
+            assert!(server.connections().is_empty());
+        }
+    }
+
+    /// Signals of which the first comes only after the drain has begun, if it `waits`.
+    struct Late {
+        waits: bool,
+        signals: Signalled,
+    }
+
+    impl Orders for Late {
+        async fn stop(&mut self) -> Stop {
+            if self.waits {
+                pending::<()>().await;
+            }
+            self.signals.stop().await
+        }
+
+        fn draining(&mut self) {
+            self.waits = false;
+        }
     }
 
     #[tokio::test]

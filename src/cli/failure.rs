@@ -104,6 +104,10 @@ impl From<StartError> for Failure {
             StartError::Activation { listener, name, source } => {
                 Self::NotBound(bind::not_activated(&listener, &name, &source))
             }
+            StartError::Access { listener, source } => Self::Usage {
+                message: format!("listener `{listener}`: {source}"),
+                help: Some("write a name that is there, or its number".to_owned()),
+            },
             StartError::Admin(error) => Self::NotBound(bind::explain_admin(&error)),
             StartError::Resolve { listener, name, source } => {
                 Self::NotBound(bind::unknown_name(&listener, &name, &source))

@@ -1,5 +1,6 @@
 //! `server.toml` as meant: typed, resolved, nothing left to default.
 
+mod access;
 mod admin;
 mod proxy_protocol;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub(crate) use self::access::AccessConfig;
 pub(crate) use self::admin::{AdminConfig, Open};
 pub(crate) use self::proxy_protocol::{ProxyProtocolConfig, Trusted};
 use super::options::Choice;
@@ -103,6 +105,7 @@ pub(crate) struct ListenerConfig {
     pub(crate) codec: Option<Choice>,
     pub(crate) handler: Choice,
     pub(crate) socket: SocketOptions,
+    pub(crate) access: AccessConfig,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     /// `None` = no header is looked for.

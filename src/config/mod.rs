@@ -18,6 +18,8 @@
 //! - [`meant`]: what the program uses, and the defaults
 //! - `keys`, `shipped`: which keys a type takes, and what the shipped file says of each
 //! - `schema`: what an editor is told of all keys, as JSON Schema
+//! - [`networks`]: lists of networks, in keys and in files
+//! - [`watch`]: files beside it that are read again when they change
 //! - `inline`, `shown`: a tree as text again, and values as the file writes them, for who asks what is meant
 //! - `origins`, `report`: where each key is written, and a configuration key by key
 //! - [`options`]: `codec` and `handler`, whose options only their factories understand
@@ -37,6 +39,7 @@ mod inline;
 mod keys;
 pub(crate) mod meant;
 mod nearest;
+pub(crate) mod networks;
 mod options;
 #[cfg(feature = "admin")]
 pub(crate) mod origins;
@@ -58,6 +61,7 @@ pub(crate) mod shown;
 mod source;
 mod tree;
 mod value;
+pub(crate) mod watch;
 mod written;
 
 #[cfg(feature = "admin")]
@@ -74,7 +78,8 @@ use self::de::salvage;
 pub(crate) use self::fault::Faults;
 pub(crate) use self::file::read_file;
 pub(crate) use self::meant::{
-    Config, Endpoint, Limits, MaxConnections, ProxyProtocolConfig, SocketOptions, Timeouts, Trusted, WhenFull,
+    AccessConfig, Config, Endpoint, Limits, MaxConnections, ProxyProtocolConfig, SocketOptions, Timeouts,
+    Trusted, WhenFull,
 };
 pub(crate) use self::nearest::advice;
 pub(crate) use self::options::Choice;

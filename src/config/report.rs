@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::meant::{
-    AdminConfig, Config, Limits, ListenerConfig, LogConfig, ServerConfig, SocketOptions, Timeouts,
+    AccessConfig, AdminConfig, Config, Limits, ListenerConfig, LogConfig, ServerConfig, SocketOptions,
+    Timeouts,
 };
 use super::origins::Written;
 use super::shown::{self, Row, Shown};
@@ -86,6 +87,7 @@ impl Report<'_> {
             self.entries.push(Entry { key, value, default: None, origin });
         }
         self.of_defaults(name, shown::socket(&config.socket), shown::socket(&SocketOptions::default()));
+        self.of_defaults(name, shown::access(&config.access), shown::access(&AccessConfig::default()));
         self.of_defaults(name, shown::limits(&config.limits), shown::limits(&Limits::default()));
         self.of_defaults(name, shown::timeouts(&config.timeouts), shown::timeouts(&Timeouts::default()));
         let proxy_protocol = shown::proxy_protocol(config.proxy_protocol.as_ref());

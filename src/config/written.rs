@@ -9,8 +9,8 @@ use serde::de::IgnoredAny;
 use super::meant::{LogFormat, Open, Trusted, WhenFull};
 use super::value::{
     Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Backlog, BufferSize, Connections,
-    FastOpen, FilePath, HostName, Keep, Mode, Name, OnlyV6, Percent, ProcessConnections, Remember, Rotate,
-    Size, Timeout, Workers,
+    FastOpen, FilePath, HostName, Keep, Mode, Name, Network, OnlyV6, Percent, ProcessConnections, Remember,
+    Rotate, Size, Timeout, Workers,
 };
 
 /// The whole file.
@@ -77,6 +77,7 @@ pub(super) struct Admin {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Defaults {
     pub(super) socket: Socket,
+    pub(super) access: Access,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) proxy_protocol: Option<ProxyProtocol>,
@@ -99,6 +100,7 @@ pub(super) struct Listener {
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub(super) handler: Option<IgnoredAny>,
     pub(super) socket: Socket,
+    pub(super) access: Access,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) proxy_protocol: Option<ProxyProtocol>,
@@ -122,6 +124,23 @@ pub(super) struct Socket {
     pub(super) mode: Option<Mode>,
     pub(super) owner: Option<Account>,
     pub(super) group: Option<Account>,
+}
+
+/// `access.*`: who may come in, by network, or by user where there are Unix sockets.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Access {
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub(super) allow: Option<Vec<Network>>,
+    pub(super) deny: Option<Vec<Network>>,
+    pub(super) allow_file: Option<FilePath>,
+    pub(super) deny_file: Option<FilePath>,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub(super) allow_users: Option<Vec<Account>>,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub(super) allow_groups: Option<Vec<Account>>,
+    pub(super) dry_run: Option<bool>,
 }
 
 /// `limits.*`: how many connections there may be, and what each may take.

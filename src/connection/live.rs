@@ -23,7 +23,8 @@ use crate::codec::Codec;
 /// The live connections of a server, from [`Server::connections`](crate::Server::connections): a view, always as of now.
 ///
 /// Looking at them delays nobody: they stand in sixteen shares, of which one at a time is locked, and only to take down who
-/// is in it.
+/// is in it. Nor is a connection waited for, not even one whose codec blocks: what is told of it is as of the last moment when
+/// nobody had its lock.
 #[derive(Clone)]
 pub struct Connections {
     registry: Arc<Registry>,

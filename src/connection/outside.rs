@@ -28,7 +28,7 @@ pub(super) struct Outside {
     frames_out: AtomicU64,
     /// Bytes that the receiving end holds, as of when it last wanted more.
     undecoded: AtomicU32,
-    /// Bytes that are gathered, as of when the lock was last let go of.
+    /// Bytes that are gathered, as of when the lock was last let go of; those that the task itself gathers, as of when it wrote.
     output: AtomicU32,
     /// The marks and what is received, as of then.
     marks: AtomicU8,

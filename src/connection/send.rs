@@ -44,7 +44,7 @@ impl Shared {
     where
         C: Encoder<F, Error: Into<BoxError>>,
     {
-        let mut core = self.lock();
+        let mut core = self.lock_unshown();
         core.check_sendable(origin)?;
         if core.output.load() >= self.settings().limits.flush_at {
             by.wait(&mut core.wakers, End::Sending, cx.waker());
@@ -52,7 +52,11 @@ impl Shared {
         }
         if let Some(frame) = frame.take() {
             core.encode(codec, frame, self)?;
-            core.wakers.wake_task_from(cx.waker());
+            // The task itself shows a batch as a whole, when it writes that.
+            if !core.wakers.is_task(cx.waker()) {
+                self.outside.show(&core);
+                core.wakers.wake_task();
+            }
         }
         Poll::Ready(Ok(()))
     }

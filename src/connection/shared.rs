@@ -150,6 +150,16 @@ impl Shared {
         }
     }
 
+    /// As [`lock`](Self::lock), but what is seen stays as it was: for whoever shows it later.
+    #[inline(always)]
+    pub(super) fn lock_unshown(&self) -> MutexGuard<'_, Core> {
+        let mut core = whole(self.core.lock());
+        if self.outside.has_news() {
+            self.heed(&mut core);
+        }
+        core
+    }
+
     #[inline(always)]
     fn locked<'a>(&'a self, core: MutexGuard<'a, Core>) -> Locked<'a> {
         let mut locked = Locked { outside: &self.outside, core };

@@ -18,11 +18,11 @@ pub(crate) use system::accept_errors;
 #[cfg(feature = "cli")]
 pub(crate) use system::connect;
 pub(crate) use system::{
-    ABSTRACT_SOCKETS, ACTIVATED_SOCKETS, CHANGES_USER, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH,
+    ABSTRACT_SOCKETS, ACTIVATED_SOCKETS, CHANGES_USER, FileId, LACKING_SOCKET_OPTIONS, LONGEST_SOCKET_PATH,
     NOT_FOR_SERVICES, STATE, SocketAccess, SocketFile, Spare, UNIX_SOCKETS, UnixListener, UnixStream,
     accept_queue, accept_queue_overflows, activated_sockets, claim_address, credentials, descriptor_limit,
-    group_id, is_acknowledged, is_listening, keepalive, process_figures, set_defer_accept, set_fast_open,
-    set_freebind, set_reuse_port, unix_address, unix_listener, user_id,
+    file_id, group_id, is_acknowledged, is_listening, keep_figures, keepalive, process_figures,
+    set_defer_accept, set_fast_open, set_freebind, set_reuse_port, unix_address, unix_listener, user_id,
 };
 #[cfg(feature = "cli")]
 pub(crate) use system::{

@@ -3,8 +3,11 @@
 mod accept_queue;
 mod account;
 mod activation;
+mod file_id;
 #[cfg(feature = "cli")]
 mod identity;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod kept_file;
 #[cfg(feature = "cli")]
 mod manager;
 #[cfg(feature = "admin")]
@@ -39,13 +42,14 @@ use crate::listener::Credentials;
 pub(crate) use self::accept_queue::{accept_queue, accept_queue_overflows};
 pub(crate) use self::account::{group_id, user_id};
 pub(crate) use self::activation::{ACTIVATED_SOCKETS, activated_sockets, is_listening, unix_address};
+pub(crate) use self::file_id::{FileId, file_id};
 #[cfg(feature = "cli")]
 pub(crate) use self::identity::{Identity, IdentityError};
 #[cfg(feature = "cli")]
 pub(crate) use self::manager::{has_manager, notify, watchdog};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, open_private, secrecy};
-pub(crate) use self::process::process_figures;
+pub(crate) use self::process::{keep_figures, process_figures};
 pub(crate) use self::socket_file::{LONGEST_SOCKET_PATH, SocketAccess, SocketFile};
 pub(crate) use self::socket_options::{
     LACKING_SOCKET_OPTIONS, claim_address, keepalive, set_defer_accept, set_fast_open, set_freebind,

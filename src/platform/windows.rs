@@ -4,6 +4,7 @@
 mod console;
 #[cfg(feature = "cli")]
 pub(crate) mod event_log;
+mod file_id;
 #[cfg(feature = "admin")]
 mod private_file;
 mod process;
@@ -34,9 +35,10 @@ use windows_sys::Win32::Storage::FileSystem::{BY_HANDLE_FILE_INFORMATION, GetFil
 
 #[cfg(feature = "cli")]
 pub(crate) use self::console::{Signals, terminal_knows_colour};
+pub(crate) use self::file_id::{FileId, file_id};
 #[cfg(feature = "admin")]
 pub(crate) use self::private_file::{create_private, open_private, secrecy};
-pub(crate) use self::process::process_figures;
+pub(crate) use self::process::{keep_figures, process_figures};
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{has_manager, notify};
 #[cfg(feature = "cli")]

@@ -10,12 +10,12 @@ use tokio::sync::watch;
 use tokio::task::coop;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::admission::{Admission, Decision, Permits, Refusal};
+use crate::admission::{Access, AccessRule, Admission, Decision, Permits, Refusal};
 use crate::config::WhenFull;
 use crate::connection::{Info, Registry, Settings, Shared};
-use crate::listener::{Accepted, Heartbeat, Listener, Socket};
+use crate::listener::{Accepted, Heartbeat, Listener, Peer, Socket};
 use crate::telemetry::Sampler;
 use crate::telemetry::metrics::Refused;
 
@@ -24,6 +24,7 @@ const LAST_ACCEPTS: usize = 1024;
 
 /// What a listener does with the connections that its accept loops bring.
 pub(super) struct Entrance {
+    pub(super) access: Arc<Access>,
     pub(super) admission: Admission,
     pub(super) settings: Arc<Settings>,
     pub(super) registry: Arc<Registry>,
@@ -33,6 +34,9 @@ pub(super) struct Entrance {
     pub(super) last_id: Arc<AtomicU64>,
     /// Refusals are as many as the peers want them to be.
     pub(super) refusals: Sampler,
+    /// So are those that access does not let in, and those that it would not.
+    pub(super) barred: Sampler,
+    pub(super) dry_runs: Sampler,
     /// A busy listener may be full, and not, many times a second.
     pub(super) fillings: Sampler,
 }
@@ -70,10 +74,11 @@ impl<S: Socket> AcceptLoop<S> {
                 // Before the next peer: once a pause was asked for, nobody is accepted.
                 Ok(()) = paused.changed() => {}
                 (accepted, permits) = self.next(), if accepts => match permits {
+                    Err(Refused::Access) => self.entrance.turn_away(accepted, Refused::Access),
                     // Who comes after `pause` has returned may still have been accepted: it waits here, then.
                     _ if *paused.borrow() => self.held = Some(accepted),
-                    Some(permits) => self.entrance.serve(accepted, permits),
-                    None => self.entrance.turn_away(accepted),
+                    Ok(permits) => self.entrance.serve(accepted, permits),
+                    Err(refused) => self.entrance.turn_away(accepted, refused),
                 },
             }
         }
@@ -96,38 +101,45 @@ impl<S: Socket> AcceptLoop<S> {
                 _ = tick.tick() => self.listener.tick(),
                 Ok(()) = paused.changed() => {}
                 (accepted, permits) = self.next(), if accepts => match permits {
+                    Err(Refused::Access) => self.entrance.turn_away(accepted, Refused::Access),
                     _ if *paused.borrow() => self.held = Some(accepted),
-                    Some(permits) => return self.entrance.serve(accepted, permits),
-                    None => self.entrance.turn_away(accepted),
+                    Ok(permits) => return self.entrance.serve(accepted, permits),
+                    Err(refused) => self.entrance.turn_away(accepted, refused),
                 },
             }
         }
     }
 
-    /// The next connection, with its permits unless it is to be turned away. Cancel safe: the next call goes on.
+    /// The next connection, with its permits or why it is to be turned away. Cancel safe: the next call goes on.
     ///
+    /// Access is asked once, as soon as it is accepted: a place is not for who may not come in, and nobody waits for one.
     /// With `when_full = "queue"` nothing is accepted while there is no room, so that peers wait in the backlog.
-    async fn next(&mut self) -> (Accepted, Option<Permits>) {
+    async fn next(&mut self) -> (Accepted, Result<Permits, Refused>) {
         let queue = self.entrance.when_full() == WhenFull::Queue;
         if queue && self.held.is_none() {
             self.room().await;
         }
-        if self.held.is_none() {
-            self.held = Some(self.listener.accept().await);
-        }
         loop {
-            let decision = self.entrance.admission.decide();
-            match (decision, self.held.take()) {
-                (Decision::Admit(permits), Some(accepted)) => return (accepted, Some(permits)),
-                (Decision::Refuse(_), held) if queue => {
-                    self.held = held;
+            let accepted = match self.held.take() {
+                Some(accepted) => accepted,
+                None => {
+                    let accepted = self.listener.accept().await;
+                    if self.entrance.bars(&accepted.peer) {
+                        return (accepted, Err(Refused::Access));
+                    }
+                    accepted
+                }
+            };
+            match self.entrance.admission.decide() {
+                Decision::Admit(permits) => return (accepted, Ok(permits)),
+                Decision::Refuse(_) if queue => {
+                    self.held = Some(accepted);
                     self.room().await;
                 }
-                (Decision::Refuse(refusal), Some(accepted)) => {
+                Decision::Refuse(refusal) => {
                     self.entrance.refused(refusal);
-                    return (accepted, None);
+                    return (accepted, Err(Refused::Limit));
                 }
-                (_, None) => self.held = Some(self.listener.accept().await),
             }
         }
     }
@@ -145,7 +157,7 @@ impl<S: Socket> AcceptLoop<S> {
     /// Whom it has accepted and found no place for until its end is not served.
     fn give_up_held(&mut self) {
         if let Some(accepted) = self.held.take() {
-            self.entrance.turn_away(accepted);
+            self.entrance.turn_away(accepted, Refused::Limit);
         }
     }
 
@@ -158,8 +170,8 @@ impl<S: Socket> AcceptLoop<S> {
             // Outside the task's budget, which would end after the first 128.
             let next = pin!(coop::unconstrained(self.next())).poll(&mut cx);
             match next {
-                Poll::Ready((accepted, Some(permits))) => self.entrance.serve(accepted, permits),
-                Poll::Ready((accepted, None)) => self.entrance.turn_away(accepted),
+                Poll::Ready((accepted, Ok(permits))) => self.entrance.serve(accepted, permits),
+                Poll::Ready((accepted, Err(refused))) => self.entrance.turn_away(accepted, refused),
                 Poll::Pending => return,
             }
         }
@@ -171,8 +183,23 @@ impl Entrance {
         self.settings.limits.when_full
     }
 
-    fn turn_away(&self, accepted: Accepted) {
-        self.settings.metrics.refused(Refused::Limit);
+    /// Whether access does not let a peer in. It says so, and what it would do in a dry run.
+    fn bars(&self, peer: &Peer) -> bool {
+        let verdict = self.access.decide(&peer.0);
+        if verdict.admits {
+            return false;
+        }
+        if self.access.dry_run {
+            self.settings.metrics.access_dry_run();
+            self.would_bar(peer, verdict.rule);
+            return false;
+        }
+        self.barred(peer, verdict.rule);
+        true
+    }
+
+    fn turn_away(&self, accepted: Accepted, refused: Refused) {
+        self.settings.metrics.refused(refused);
         accepted.turn_away(self.when_full());
     }
 
@@ -199,6 +226,33 @@ impl Entrance {
         }
     }
 
+    /// A peer is not let in.
+    fn barred(&self, peer: &Peer, rule: AccessRule) {
+        if let Some(admitted) = self.barred.admit() {
+            info!(
+                listener = %self.settings.name,
+                reason = Refused::Access.as_str(),
+                %peer,
+                rule = %self.access.told(rule),
+                suppressed = admitted.suppressed,
+                "not let in"
+            );
+        }
+    }
+
+    /// A peer is let in that would not be.
+    fn would_bar(&self, peer: &Peer, rule: AccessRule) {
+        if let Some(admitted) = self.dry_runs.admit() {
+            info!(
+                listener = %self.settings.name,
+                %peer,
+                rule = %self.access.told(rule),
+                suppressed = admitted.suppressed,
+                "let in, but would not be without access.dry_run"
+            );
+        }
+    }
+
     /// From now on peers wait in the backlog, if there are any.
     fn filled(&self, refusal: Refusal) {
         if self.fillings.admit().is_some() {
@@ -215,6 +269,12 @@ impl Entrance {
         let listener = &self.settings.name;
         if let Some(suppressed) = self.refusals.rest() {
             warn!(%listener, suppressed, "further peers found no room");
+        }
+        if let Some(suppressed) = self.barred.rest() {
+            info!(%listener, suppressed, "further peers were not let in");
+        }
+        if let Some(suppressed) = self.dry_runs.rest() {
+            info!(%listener, suppressed, "further peers would not be let in without access.dry_run");
         }
         if let Some(suppressed) = self.settings.failures.rest() {
             warn!(%listener, suppressed, "further handlers failed");

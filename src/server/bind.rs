@@ -14,6 +14,7 @@ use super::ready::{Ready, ReadyListener};
 use super::start::StartError;
 #[cfg(feature = "admin")]
 use crate::admin::{self, Loaded};
+use crate::admission::Access;
 use crate::config::{Config, Endpoint, SocketOptions};
 use crate::listener::{ListenAddress, Listening, activated_names};
 use crate::platform;
@@ -33,6 +34,7 @@ pub(crate) struct Bound {
 
 pub(super) struct BoundListener {
     pub(super) ready: ReadyListener,
+    pub(super) access: Access,
     pub(super) sockets: Vec<Listening>,
 }
 
@@ -125,6 +127,16 @@ async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
+impl BoundListener {
+    /// Looks up whom it lets in.
+    pub(super) fn new(ready: ReadyListener, sockets: Vec<Listening>) -> Result<Self, StartError> {
+        match Access::new(&ready.access) {
+            Ok(access) => Ok(Self { ready, access, sockets }),
+            Err(error) => Err(StartError::Access { listener: ready.name.to_string(), source: error.into() }),
+        }
+    }
+}
+
 impl Resolved {
     fn bind(self, all: &[SocketAddr]) -> Result<BoundListener, StartError> {
         let Self { ready, endpoints } = self;
@@ -132,7 +144,7 @@ impl Resolved {
         for (endpoint, addresses) in endpoints {
             bind_endpoint(&ready, &endpoint, &addresses, all, &mut sockets)?;
         }
-        Ok(BoundListener { ready, sockets })
+        BoundListener::new(ready, sockets)
     }
 }
 

@@ -239,6 +239,7 @@ impl Builder {
                 name: listener.name.clone(),
                 addresses: listener.addresses.clone(),
                 socket: listener.socket.clone(),
+                access: listener.access.clone(),
                 limits: listener.limits.clone(),
                 timeouts: listener.timeouts.clone(),
                 service,

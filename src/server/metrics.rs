@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{ListenerState, ListenerStatus, Running, RunningListener};
 use crate::admission::Gate;
+use crate::config::watch::Watchable;
 use crate::connection::Buffered;
 use crate::platform::{self, ProcessFigures};
 use crate::telemetry::metrics::{Exposition, Figures, families};
@@ -78,6 +79,26 @@ fn connections(text: &mut Exposition, listeners: &[Listener<'_>]) {
     let mut durations = text.family(&families::ESTABLISH_DURATION);
     for listener in listeners {
         durations.distribution(&[listener.name()], &listener.figures.establish_durations);
+    }
+    let mut dry_runs = text.family(&families::ACCESS_DRY_RUN);
+    for listener in listeners {
+        dry_runs.sample(&[listener.name()], listener.figures.access_dry_runs);
+    }
+}
+
+fn files(text: &mut Exposition, files: &[Arc<dyn Watchable>]) {
+    // Of several that belong together, one stands for all.
+    let names = files.iter().map(|file| file.files().first().map(|path| path.display().to_string()));
+    let files: Vec<_> =
+        files.iter().zip(names).filter_map(|(file, name)| Some((name?, file.reloads()))).collect();
+    let mut reloads = text.family(&families::FILE_RELOADS);
+    for (name, figures) in &files {
+        reloads.sample(&[name, "reloaded"], figures.reloaded);
+        reloads.sample(&[name, "failed"], figures.failed);
+    }
+    let mut stale = text.family(&families::FILE_STALE);
+    for (name, figures) in &files {
+        stale.sample(&[name], u8::from(figures.stale));
     }
 }
 
@@ -154,6 +175,7 @@ fn service(text: &mut Exposition, server: &Running) {
     if let Some(lost) = crate::telemetry::log::lines_lost() {
         text.family(&families::LOG_LINES_LOST).sample(&[], lost);
     }
+    files(text, &server.files);
     let build = [env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH];
     text.family(&families::BUILD_INFO).sample(&build, 1);
 }

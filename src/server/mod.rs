@@ -35,9 +35,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
+#[cfg(feature = "admin")]
+use crate::admission::Access;
 use crate::admission::Gate;
+use crate::config::watch::Watchable;
 use crate::connection::{Connections, Registry};
 use crate::listener::{Heartbeat, ListenAddress, Queue};
+#[cfg(feature = "admin")]
+use crate::telemetry::metrics::Figures;
 use crate::telemetry::metrics::{ListenerMetrics, exposition};
 #[cfg(feature = "admin")]
 use crate::telemetry::remembered::{Gone, Remembered};
@@ -63,6 +68,8 @@ struct Running {
     listeners: Vec<RunningListener>,
     registry: Arc<Registry>,
     connections: Arc<Gate>,
+    /// What is read again when it changes, each once.
+    files: Vec<Arc<dyn Watchable>>,
     accept_loops: TaskTracker,
     /// Ends the accept loops.
     stop: CancellationToken,
@@ -91,6 +98,8 @@ struct RunningListener {
     queues: Vec<(String, Queue)>,
     connections: Arc<Gate>,
     metrics: Arc<ListenerMetrics>,
+    #[cfg(feature = "admin")]
+    access: Arc<Access>,
     paused: Arc<watch::Sender<bool>>,
 }
 
@@ -115,6 +124,19 @@ impl Server {
     /// Every listener, in the order of the file.
     pub fn listeners(&self) -> Vec<ListenerStatus> {
         self.0.listeners.iter().map(|listener| listener.status(&self.0.connections)).collect()
+    }
+
+    /// What was counted for a listener; `None` for a name that there is not.
+    #[cfg(feature = "admin")]
+    pub(crate) fn figures(&self, listener: &str) -> Option<Figures> {
+        let listener = self.0.listeners.iter().find(|running| &*running.name == listener);
+        listener.map(|listener| listener.metrics.read())
+    }
+
+    /// Who may come in to a listener.
+    #[cfg(feature = "admin")]
+    pub(crate) fn access(&self, listener: &str) -> Option<&Access> {
+        self.0.listeners.iter().find(|running| &*running.name == listener).map(|running| &*running.access)
     }
 
     /// Where the admin interface listens, if the file has `[admin]`: with port 0 there, the port that the system chose.

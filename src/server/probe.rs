@@ -38,11 +38,11 @@ impl Ready {
     pub(crate) fn start_unbound(self, mut probe: impl FnMut(&str) -> Probe) -> Result<Server, StartError> {
         let listeners = self.listeners.into_iter().map(|mut ready| {
             ready.probe = Some(probe(&ready.name));
-            BoundListener { ready, sockets: Vec::new() }
+            BoundListener::new(ready, Vec::new())
         });
         Bound {
             config: self.config,
-            listeners: listeners.collect(),
+            listeners: listeners.collect::<Result<_, _>>()?,
             once: self.once,
             #[cfg(feature = "admin")]
             admin: None,

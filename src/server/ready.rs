@@ -12,7 +12,7 @@ use super::start::{self, StartError};
 use crate::admin::{self, Elsewhere};
 #[cfg(feature = "admin")]
 use crate::config::Overrides;
-use crate::config::{Config, Endpoint, Limits, Problem, SocketOptions, Timeouts};
+use crate::config::{AccessConfig, Config, Endpoint, Limits, Problem, SocketOptions, Timeouts};
 use crate::establish::Layer;
 use crate::handler::Serve;
 #[cfg(feature = "admin")]
@@ -39,6 +39,7 @@ pub(super) struct ReadyListener {
     pub(super) name: Arc<str>,
     pub(super) addresses: Vec<Endpoint>,
     pub(super) socket: SocketOptions,
+    pub(super) access: AccessConfig,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) service: Arc<dyn Serve>,

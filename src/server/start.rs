@@ -15,11 +15,13 @@ use super::bind::{Bound, BoundListener};
 use super::first_of::FirstOf;
 use super::ready::ReadyListener;
 use super::{Running, RunningListener, Server};
+use crate::BoxError;
 #[cfg(feature = "admin")]
 use crate::admin::AdminError;
-use crate::admission::{Admission, Gate};
+use crate::admission::{Access, Admission, Gate};
 #[cfg(feature = "admin")]
 use crate::config::meant::AdminConfig;
+use crate::config::watch::Watchable;
 use crate::config::{Config, MaxConnections};
 #[cfg(feature = "admin")]
 use crate::connection::Questions;
@@ -37,7 +39,7 @@ use crate::telemetry::metrics::ListenerMetrics;
 use crate::telemetry::remembered::Remembered;
 
 /// Descriptors that `max_connections = "auto"` leaves for everything that is not a connection: the standard streams, the
-/// runtime's own, files and pipes of handlers.
+/// runtime's own, files that figures are read from, files and pipes of handlers.
 const RESERVED_DESCRIPTORS: usize = 32;
 
 /// How often at most a listener says that it is full.
@@ -73,6 +75,15 @@ pub enum StartError {
     #[cfg(feature = "admin")]
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// A listener lets in a user or a group over Unix sockets that the system does not know.
+    #[error("listener `{listener}` cannot tell whom to let in")]
+    Access {
+        /// The listener's name.
+        listener: String,
+        /// Which user or group it is.
+        #[source]
+        source: BoxError,
+    },
     /// A listener's address is a name that could not be looked up.
     #[error("listener `{listener}` cannot listen on {name}: the name is not known")]
     Resolve {
@@ -93,7 +104,7 @@ pub(super) fn serve(bound: Bound) -> Result<Server, StartError> {
     let (config, listeners, once) = (bound.config, bound.listeners, bound.once);
     // Before the first accept loop runs: if one socket can't be served, none is.
     let mut open = Vec::with_capacity(listeners.len());
-    for BoundListener { ready, sockets } in listeners {
+    for BoundListener { ready, access, sockets } in listeners {
         let sockets = sockets.into_iter().map(|socket| {
             let address = socket.address();
             let opened = OpenSocket::new(socket);
@@ -105,7 +116,7 @@ pub(super) fn serve(bound: Bound) -> Result<Server, StartError> {
             Ok::<_, StartError>((opened.map_err(failed)?, address.clone()))
         });
         let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
-        open.push(OpenListener { ready, sockets });
+        open.push(OpenListener { ready, access: Arc::new(access), sockets });
     }
     let running = run(&config, open, once);
     #[cfg(feature = "admin")]
@@ -116,6 +127,7 @@ pub(super) fn serve(bound: Bound) -> Result<Server, StartError> {
 /// A listener whose sockets are on the runtime.
 struct OpenListener {
     ready: ReadyListener,
+    access: Arc<Access>,
     sockets: Vec<(OpenSocket, ListenAddress)>,
 }
 
@@ -145,6 +157,7 @@ impl OpenSocket {
 
 /// Runs the accept loops. Nothing can fail any more.
 fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
+    platform::keep_figures();
     let addresses = open.iter().map(|listener| listener.sockets.len()).sum();
     let connections = Arc::new(Gate::new(max_connections(config, addresses)));
     let registry = Arc::new(Registry::new());
@@ -157,7 +170,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
         config.admin.as_ref().and_then(|admin| admin.remember).map(Remembered::new).map(Arc::new);
     let mut only = once.then(FirstOf::default);
     let mut listeners = Vec::with_capacity(open.len());
-    for OpenListener { ready, sockets } in open {
+    let files = keep_watch(&open);
+    for OpenListener { ready, access, sockets } in open {
         #[cfg(feature = "testing")]
         let (script, on_end) = ready.probe.map(|probe| (probe.script, probe.on_end)).unzip();
         let gate = Arc::new(Gate::new(ready.limits.connections));
@@ -181,12 +195,15 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
         });
         let paused = Arc::new(watch::Sender::new(false));
         let entrance = Arc::new(Entrance {
+            access: Arc::clone(&access),
             admission: Admission::new(Arc::clone(&connections), Arc::clone(&gate)),
             settings: Arc::clone(&settings),
             registry: Arc::clone(&registry),
             paused: Arc::clone(&paused),
             last_id: Arc::clone(&last_id),
             refusals: Sampler::new(),
+            barred: Sampler::new(),
+            dry_runs: Sampler::new(),
             fillings: Sampler::at_most(1, FILLINGS_EVERY),
         });
         let mut running = RunningListener {
@@ -197,6 +214,8 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
             queues: Vec::new(),
             connections: gate,
             metrics,
+            #[cfg(feature = "admin")]
+            access,
             paused,
         };
         let start = Start {
@@ -230,6 +249,7 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
         listeners,
         registry,
         connections,
+        files,
         accept_loops,
         stop,
         abort: CancellationToken::new(),
@@ -243,6 +263,19 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
         #[cfg(feature = "admin")]
         remembered,
     }
+}
+
+/// Has files looked at from now on: each once, though several listeners may have it.
+fn keep_watch(listeners: &[OpenListener]) -> Vec<Arc<dyn Watchable>> {
+    let mut watched: Vec<Arc<dyn Watchable>> = Vec::new();
+    for file in listeners.iter().flat_map(|listener| listener.access.files()) {
+        let one = file.watchable();
+        if !watched.iter().any(|other| Arc::ptr_eq(other, &one)) {
+            file.keep_watch();
+            watched.push(one);
+        }
+    }
+    watched
 }
 
 /// What an accept loop is made of, beside its socket.

@@ -1,6 +1,6 @@
 //! A codec that blocks while it encodes holds its connection's lock. Nobody outside waits for it: not who asks, and not the end
 //! of the service.
-
+#![expect(clippy::await_holding_lock, reason = "that is what is looked at: a thread of its own waits for it")]
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};

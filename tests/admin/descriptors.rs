@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use tokio::time::{Duration, timeout};
 
 use crate::client::Reply;
-use crate::common::{Client, Service, listener, within};
+use crate::common::{Client, Scrape, Service, listener, within};
 
 const DESCRIPTORS: usize = 64;
 
@@ -53,7 +53,19 @@ async fn out_of_descriptors() {
         assert!(reply.json()["matching"].as_u64().unwrap() > 0, "{}", reply.text());
     }
     let (_stream, reply) = ask(&path, "/metrics").await;
-    assert!(reply.text().contains("terima_accept_pauses_total"), "{}", reply.text());
+    let scrape = Scrape::parse(&reply.text());
+    assert!(scrape.get("terima_accept_pauses_total{listener=\"echo\"}") >= 1.0);
+    assert!(scrape.get("terima_accept_errors_total{listener=\"echo\",class=\"system\"}") >= 1.0);
+    assert_eq!(scrape.get("terima_listener_state{listener=\"echo\",state=\"starved\"}"), 1.0);
+    // All that there may be: those for clients of the interface that have not come, and one above the limit that was
+    // inherited, included.
+    let (open, most) = (scrape.get("process_open_fds"), scrape.get("process_max_fds"));
+    assert_eq!(most, DESCRIPTORS as f64);
+    assert!(open >= most, "{open}");
+    // What is read from files.
+    assert!(scrape.get("process_resident_memory_bytes") > 0.0);
+    assert!(scrape.get("process_start_time_seconds") > 0.0);
+    assert!(scrape.get("terima_accept_queue_overflows_total") >= 0.0);
     drop(clients);
     assert_eq!(service.stop().await.0, Some(0));
 }

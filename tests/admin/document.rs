@@ -74,6 +74,12 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Stri
                     faults.extend(self::faults(document, wanted, item, &format!("{at}[{index}]")));
                 }
             }
+            // Of a table by words, what stands at each; `false` where all its keys are in the document.
+            "additionalProperties" if wanted.is_object() => {
+                for (key, inner) in value.as_object().into_iter().flatten() {
+                    faults.extend(self::faults(document, wanted, inner, &format!("{at}.{key}")));
+                }
+            }
             "minimum" | "maximum" | "format" | "description" | "title" | "additionalProperties" => {}
             other => panic!("{at}: what is {other}?"),
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use terima::Server;
 
-use crate::common::{Client, ended, listener, within};
+use crate::common::{Client, Scrape, ended, listener, within};
 use crate::start;
 
 /// Two listeners that send lines back.
@@ -267,4 +267,73 @@ async fn a_drain_is_told_and_watched_to_its_end() {
     let lines: Vec<Value> = told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let states: Vec<_> = lines.iter().filter_map(|line| line["state"].as_str()).collect();
     assert_eq!((states.first(), states.last()), (Some(&"draining"), Some(&"drained")), "{told}");
+}
+
+/// The same as a scrape says, under the same words.
+#[tokio::test]
+async fn listeners_tell_what_was_counted_and_what_they_allow() {
+    let keys = "codec = \"lines\"\nlimits = { connections = 1, when_full = \"close\", input = \"2KiB\", output = \"3KiB\", \
+                flush_at = \"1KiB\" }\ntimeouts = { idle = \"90s\", frame = \"off\", write = \"1500ms\" }";
+    let setup = start(Server::builder(), "", &listener("counting", "echo", keys)).await;
+    let (server, admin) = (&setup.server, &setup.admin);
+    let address = server.addresses("counting")[0];
+    let mut gone = Client::connect(address).await;
+    gone.is_echoed("gone\n").await;
+    gone.finish().await;
+    gone.expect_end().await;
+    let left = async {
+        while !server.connections().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("its place", left).await;
+    let mut client = Client::connect(address).await;
+    client.is_echoed("here\n").await;
+    client.is_echoed("again\n").await;
+    Client::connect(address).await.expect_end().await;
+
+    let told = admin.json("/v1/listeners/counting").await;
+    let counters = &told["counters"];
+    let scrape = Scrape::of(server);
+    let single = |name: &str| scrape.get(&format!("terima_{name}{{listener=\"counting\"}}"));
+    for (key, series, expected) in [
+        ("accepted", "connections_accepted_total", 3.0),
+        ("active", "connections_active", 1.0),
+        ("establishing", "connections_establishing", 0.0),
+        ("received_bytes", "received_bytes_total", 16.0),
+        ("sent_bytes", "sent_bytes_total", 16.0),
+        ("received_frames", "received_frames_total", 3.0),
+        ("sent_frames", "sent_frames_total", 3.0),
+        ("accept_pauses", "accept_pauses_total", 0.0),
+    ] {
+        assert_eq!((counters[key].as_f64(), single(series)), (Some(expected), expected), "{key}");
+    }
+    for (key, family, label) in [
+        ("refused", "connections_refused_total", "reason"),
+        ("ended", "connections_ended_total", "reason"),
+        ("accept_errors", "accept_errors_total", "class"),
+    ] {
+        let counts = counters[key].as_object().unwrap();
+        for (word, count) in counts {
+            let series = format!("terima_{family}{{listener=\"counting\",{label}=\"{word}\"}}");
+            assert_eq!(count.as_f64(), Some(scrape.get(&series)), "{series}");
+        }
+        let sum: f64 = counts.values().filter_map(Value::as_f64).sum();
+        assert_eq!(sum, scrape.sum(&format!("terima_{family}"), "counting"), "{key}");
+    }
+    assert_eq!(
+        (&counters["refused"]["refused_limit"], &counters["ended"]["client_closed"]),
+        (&json!(1), &json!(1))
+    );
+
+    let allowed = json!({
+        "connections": 1, "when_full": "close", "input": 2048, "output": 3072, "flush_at": 1024,
+    });
+    assert_eq!(told["limits"], allowed);
+    let timeouts = &told["timeouts"];
+    assert_eq!(
+        (&timeouts["idle"], &timeouts["write"], &timeouts["frame"]),
+        (&json!(90.0), &json!(1.5), &Value::Null)
+    );
+    assert_eq!(admin.json("/v1/listeners").await["listeners"][0]["counters"], *counters);
 }

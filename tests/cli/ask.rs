@@ -71,7 +71,8 @@ async fn status_is_a_table_or_json() {
         &format!("process {}, serving for", setup.service.id()),
         "connections    1 of ",
         "LISTENER  STATE",
-        "echo      accepting  1",
+        "CONNECTIONS  LIMIT      ACCEPTED  REFUSED  IN   OUT  HANDLER  ADDRESS",
+        "echo      accepting  1            unlimited  1         0        6 B  6 B  echo     127.0.0.1:",
     ] {
         assert!(told.contains(text), "no {text:?} in {told}");
     }
@@ -186,6 +187,60 @@ async fn why_asks_the_service_or_reckons() {
     assert_eq!(gone.code, Some(0));
     assert!(gone.stderr.contains("no service answers on "), "{}", gone.stderr);
     assert!(gone.stderr.contains("from the configuration alone"), "{}", gone.stderr);
+}
+
+#[tokio::test]
+async fn why_names_the_entry_that_decides() {
+    let lists = tempfile::tempdir().unwrap();
+    let file = lists.path().join("deny.txt");
+    std::fs::write(&file, "# ours\n203.0.113.0/24\n").unwrap();
+    // Whoever asks from the file alone finds the same.
+    let text = format!(
+        "{}access.deny_file = '{}'\naccess.allow = [\"127.0.0.0/8\", \"203.0.113.7\"]\n",
+        ECHO.replace("127.0.0.1:0", ":0"),
+        file.display(),
+    );
+    let setup = Setup::start(&text, &[]).await;
+    for arguments in [&[][..], &["--offline"]] {
+        for (address, verdict, told) in [
+            (
+                "203.0.113.8",
+                "closed, by access.deny_file",
+                format!("has 203.0.113.0/24, {}:2\n", file.display()),
+            ),
+            ("::ffff:203.0.113.8", "closed, by access.deny_file", format!(", {}:2\n", file.display())),
+            ("203.0.113.7", "", "access.allow has 203.0.113.7/32\n".to_owned()),
+            ("198.51.100.1", "closed, by access", "it is in no list of whom to allow\n".to_owned()),
+        ] {
+            let answer = setup.ask(&[&["why", address], arguments].concat()).await;
+            let told_all = answer.stdout.contains(&told) && answer.stdout.contains(verdict);
+            assert!(told_all, "{address} {arguments:?}: {}{}", answer.stdout, answer.stderr);
+            assert_eq!(answer.code, Some(i32::from(!verdict.is_empty())), "{}", answer.stdout);
+        }
+    }
+    let refused = setup.ask(&["why", "127.0.0.1", "--user", "5"]).await;
+    assert_eq!(refused.code, Some(64), "{}", refused.stderr);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn why_knows_the_users_of_a_unix_socket() {
+    let text = "[[listener]]\nname = \"echo\"\naddress = \"127.0.0.1:0\"\nhandler = \"echo\"\n\
+                [[listener]]\nname = \"local\"\naddress = \"unix:/tmp/nowhere.sock\"\nhandler = \"echo\"\n\
+                access.allow_users = [\"root\"]\n";
+    let file = File::new(text);
+    for (arguments, code, told) in [
+        (&["unix", "--user", "root"][..], 0, "access.allow_users has user 0"),
+        (&["unix", "--user", "4711"], 1, "it is in no list of whom to allow"),
+        (&["unix"], 0, "passes if the user"),
+        (&["unix", "--user", "no-such-user"], 64, "this system has no user `no-such-user`"),
+    ] {
+        let mut command = terima();
+        command.arg("why").arg("--config").arg(file.path()).args(["--listener", "local", "--offline"]);
+        let answer = ended(command.args(arguments)).await;
+        assert_eq!(answer.code, Some(code), "{arguments:?}: {}{}", answer.stdout, answer.stderr);
+        assert!(answer.stdout.contains(told) || answer.stderr.contains(told), "{}", answer.stdout);
+    }
 }
 
 #[tokio::test]

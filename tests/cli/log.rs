@@ -210,3 +210,60 @@ mod signals {
         assert_eq!(service.code().await, Some(0));
     }
 }
+
+/// What its admin interface answers, once it is there.
+#[cfg(target_os = "linux")]
+async fn asked(admin: &Path, target: &str) -> String {
+    let mut tries = interval(Duration::from_millis(10));
+    let connected = async {
+        loop {
+            tries.tick().await;
+            if let Ok(stream) = tokio::net::UnixStream::connect(admin).await {
+                return stream;
+            }
+        }
+    };
+    let mut stream = timeout(PATIENCE, connected).await.expect("the interface does not come");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("no answer").unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+/// What can't be written is lost, and counted; what can is not.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn lines_that_are_lost_are_counted_in_a_scrape() {
+    for (file, loses) in [("/dev/full", true), ("/dev/null", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let admin = folder.path().join("admin.sock");
+        let (text, errors) = (File::new(ECHO), fs::OpenOptions::new().write(true).open(file).unwrap());
+        let mut command = terima();
+        command.arg("run").arg("--config").arg(text.path()).arg("--set");
+        command.arg(format!("admin.address=unix:{}", admin.display()));
+        let _service = command.stderr(errors).kill_on_drop(true).spawn().unwrap();
+        let told: Value = serde_json::from_str(&asked(&admin, "/v1/listeners").await).unwrap();
+        let address: SocketAddr = told["listeners"][0]["addresses"][0].as_str().unwrap().parse().unwrap();
+        let lost = async || {
+            let scrape = asked(&admin, "/metrics").await;
+            let line = scrape.lines().find_map(|line| line.strip_prefix("terima_log_lines_lost_total "));
+            line.unwrap_or_else(|| panic!("not in {scrape}")).parse::<u64>().unwrap()
+        };
+        assert_eq!(lost().await, 0, "{file}: there is room in the buffer");
+        // A line each, which are more than there is room for.
+        for _ in 0..1000 {
+            drop(TcpStream::connect(address).await.unwrap());
+        }
+        let told = async {
+            loop {
+                let lost = lost().await;
+                if !loses || lost > 0 {
+                    return lost;
+                }
+            }
+        };
+        let told = timeout(PATIENCE, told).await.expect("nothing is lost");
+        assert_eq!(told > 0, loses, "{file}: {told}");
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Index;
+use std::path::Path;
 use std::sync::{LazyLock, Once};
 
 use tokio::sync::watch;
@@ -49,6 +50,15 @@ pub(crate) async fn ended_with_id(listener: &str, id: u64) -> Event {
 /// Waits for an event of a listener with this message.
 pub(crate) async fn logged(listener: &str, message: &str) -> Event {
     find(message, |event| &event["listener"] == listener && event["message"].contains(message)).await
+}
+
+/// Waits for an event about a file with this message, and its text in a field of that name.
+pub(crate) async fn logged_of_file(file: &Path, message: &str, (field, text): (&str, &str)) -> Event {
+    let file = file.display().to_string();
+    find(message, |event| {
+        event["file"] == file && event["message"].contains(message) && event[field].contains(text)
+    })
+    .await
 }
 
 /// As [`ended`], by how the peer is spelt: a Unix socket's has no address of its own.

@@ -12,7 +12,7 @@ use terima::{Builder, Server};
 
 pub(crate) use terima::testing::{Client, PATIENCE, assert_same, within};
 
-pub(crate) use self::log::{Event, ended, ended_as, ended_with_id, logged};
+pub(crate) use self::log::{Event, ended, ended_as, ended_with_id, logged, logged_of_file};
 pub(crate) use self::scrape::{Scrape, scraped};
 #[cfg(feature = "cli")]
 pub(crate) use self::service::{Service, access};

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::Value;
-use terima::Server;
+use terima::{ListenAddress, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Duration, interval, timeout};
 
 use crate::command::PATIENCE;
@@ -16,12 +16,16 @@ use crate::peers::{Peer, client, exchange, free_port};
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/dist/prometheus/terima.rules.yml");
 const RULES_TEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/terima.rules.test.yml");
 
-/// A server with some connections behind it, one of them alive.
-async fn served() -> (Server, TcpStream) {
-    let text = "[server]\nmax_connections = 100\n\
-                [[listener]]\nname = \"echo\"\naddress = \"127.0.0.1:0\"\nhandler = \"echo\"\nlimits.connections = 10\n\
-                [[listener]]\nname = \"lines\"\naddress = \"127.0.0.1:0\"\nhandler = \"echo\"\ncodec = \"lines\"\n";
-    let server = Server::builder().parse(text).unwrap().start().await.unwrap();
+/// A server with some connections behind it, one of them alive, and an admin interface that wants its token for all.
+async fn served(folder: &Path) -> (Server, TcpStream) {
+    let token = token_file(folder);
+    let text = format!(
+        "[server]\nmax_connections = 100\n\
+         [admin]\naddress = \"127.0.0.1:0\"\ntoken_file = \"{token}\"\nopen = []\n\
+         [[listener]]\nname = \"echo\"\naddress = \"127.0.0.1:0\"\nhandler = \"echo\"\nlimits.connections = 10\n\
+         [[listener]]\nname = \"lines\"\naddress = \"127.0.0.1:0\"\nhandler = \"echo\"\ncodec = \"lines\"\n"
+    );
+    let server = Server::builder().parse(&text).unwrap().start().await.unwrap();
     for name in ["echo", "echo", "lines"] {
         assert_eq!(exchange(server.addresses(name)[0], b"halo\n", usize::MAX).await, b"halo\n");
     }
@@ -31,24 +35,8 @@ async fn served() -> (Server, TcpStream) {
     (server, alive)
 }
 
-/// The least of an HTTP server: as a program that uses the library may have one.
-async fn answer_scrapes(server: Server) -> SocketAddr {
-    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = socket.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = socket.accept().await.unwrap();
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                request.push(stream.read_u8().await.unwrap());
-            }
-            let (kind, text) = (Server::METRICS_CONTENT_TYPE, server.metrics());
-            let head = format!("HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n");
-            stream.write_all((head + &text).as_bytes()).await.unwrap();
-            stream.shutdown().await.unwrap();
-        }
-    });
-    address
+fn token_file(folder: &Path) -> String {
+    folder.join("admin.token").display().to_string()
 }
 
 /// What Prometheus' API says; null while it starts.
@@ -85,7 +73,8 @@ async fn asked(at: SocketAddr, path: &str, wanted: impl Fn(&Value) -> bool) -> V
 #[tokio::test]
 #[ignore = "needs promtool: .ci/interop"]
 async fn promtool_finds_nothing_wrong() {
-    let (server, _alive) = served().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (server, _alive) = served(folder.path()).await;
     assert_eq!(client("promtool", &["check", "metrics"], server.metrics().as_bytes()).await, b"");
     for arguments in [["check", "rules", RULES], ["test", "rules", RULES_TEST]] {
         let told = client("promtool", &arguments, b"").await;
@@ -98,7 +87,9 @@ fn configuration(folder: &Path, target: SocketAddr) -> String {
     let text = format!(
         "global: {{ scrape_interval: 200ms, evaluation_interval: 200ms }}\n\
          rule_files: [\"{RULES}\"]\n\
-         scrape_configs: [{{ job_name: terima, static_configs: [{{ targets: [\"{target}\"] }}] }}]\n"
+         scrape_configs: [{{ job_name: terima, authorization: {{ credentials_file: \"{token}\" }}, \
+         static_configs: [{{ targets: [\"{target}\"] }}] }}]\n",
+        token = token_file(folder)
     );
     fs::write(&file, text).unwrap();
     file.to_str().unwrap().to_owned()
@@ -107,9 +98,11 @@ fn configuration(folder: &Path, target: SocketAddr) -> String {
 #[tokio::test]
 #[ignore = "needs prometheus: .ci/interop"]
 async fn prometheus_scrapes_and_answers() {
-    let (server, _alive) = served().await;
-    let target = answer_scrapes(server.clone()).await;
     let (folder, at) = (tempfile::tempdir().unwrap(), free_port());
+    let (server, _alive) = served(folder.path()).await;
+    let Some(ListenAddress::Tcp(target)) = server.admin_address().cloned() else {
+        panic!("no admin interface")
+    };
     let arguments = [
         format!("--config.file={}", configuration(folder.path(), target)),
         format!("--storage.tsdb.path={}", folder.path().join("data").display()),

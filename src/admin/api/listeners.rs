@@ -5,11 +5,13 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::counters::{Allowed, Counters, Patience};
 use super::{Nothing, done, no_listener, seconds};
 use crate::admin::problem::Problem;
 use crate::admin::program::Context;
 use crate::admin::routes::{Answer, Api, Named, Shared, Told};
 use crate::admin::serve::Visitor;
+use crate::admission::Access;
 use crate::config::meant::ListenerConfig;
 use crate::server::ListenerStatus;
 
@@ -56,6 +58,8 @@ pub(super) struct Listener {
     limit: Option<usize>,
     /// What happens to the next client when a limit is reached: queue, close or reset.
     when_full: &'static str,
+    /// Who may come in, as of now.
+    access: AccessLists,
     /// Its accept loops have been running within the last seconds, and their sockets work.
     healthy: bool,
     /// The age of their oldest heartbeat, of which there is one a second.
@@ -63,6 +67,24 @@ pub(super) struct Listener {
     handler: String,
     /// Null is the handler's own.
     codec: Option<String>,
+    limits: Allowed,
+    timeouts: Patience,
+    counters: Counters,
+}
+
+/// The lists of who may come in, those in files as they were last read.
+#[derive(Serialize, JsonSchema)]
+struct AccessLists {
+    /// Networks that are let in; null where there is no such list.
+    allowed_networks: Option<usize>,
+    /// Networks that are not.
+    denied_networks: usize,
+    /// `access.allow_users`; null where there is no such list.
+    users: Option<Vec<String>>,
+    /// `access.allow_groups`; null where there is no such list.
+    groups: Option<Vec<String>>,
+    /// Whom it would refuse is let in, and counted.
+    dry_run: bool,
 }
 
 /// Every listener with what is configured for it.
@@ -74,23 +96,40 @@ pub(super) fn all(context: &Context) -> impl Iterator<Item = (ListenerStatus, &L
     })
 }
 
-pub(super) fn listener((status, config): (ListenerStatus, &ListenerConfig)) -> Listener {
-    Listener {
+/// Every listener, with what was counted for it.
+pub(super) fn told_of_all(context: &Context) -> Vec<Listener> {
+    all(context).filter_map(|one| listener(context, one)).collect()
+}
+
+fn listener(context: &Context, (status, config): (ListenerStatus, &ListenerConfig)) -> Option<Listener> {
+    let figures = context.server.figures(&status.name)?;
+    let (allowed, denied) = context.server.access(&status.name).map(Access::networks).unwrap_or_default();
+    Some(Listener {
         state: status.state.as_str(),
         addresses: status.addresses.iter().map(ToString::to_string).collect(),
         connections: status.connections,
         limit: config.limits.connections,
         when_full: config.limits.when_full.as_str(),
+        access: AccessLists {
+            allowed_networks: allowed,
+            denied_networks: denied,
+            users: config.access.allow_users.clone(),
+            groups: config.access.allow_groups.clone(),
+            dry_run: config.access.dry_run,
+        },
         healthy: status.healthy,
         heartbeat_age_seconds: seconds(status.heartbeat_age),
         handler: config.handler.name.clone(),
         codec: config.codec.as_ref().map(|codec| codec.name.clone()),
+        limits: Allowed::from(&config.limits),
+        timeouts: Patience::from(&config.timeouts),
+        counters: Counters::from(figures),
         name: status.name,
-    }
+    })
 }
 
 async fn list(State(context): State<Shared>) -> Answer<Listeners> {
-    Answer(Listeners { listeners: all(&context).map(listener).collect() })
+    Answer(Listeners { listeners: told_of_all(&context) })
 }
 
 async fn one(State(context): State<Shared>, Named(name): Named<String>) -> Result<Answer<Listener>, Problem> {
@@ -138,6 +177,6 @@ async fn drain(
 
 /// How a listener is.
 fn told(context: &Context, name: &str) -> Result<Answer<Listener>, Problem> {
-    let mut found = all(context).filter(|(status, _)| status.name == name);
-    found.next().map(|found| Answer(listener(found))).ok_or_else(|| no_listener(name))
+    let found = all(context).find(|(status, _)| status.name == name);
+    found.and_then(|found| listener(context, found)).map(Answer).ok_or_else(|| no_listener(name))
 }

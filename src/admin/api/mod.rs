@@ -2,6 +2,7 @@
 
 mod config;
 mod connections;
+mod counters;
 mod drain;
 mod ended;
 mod health;

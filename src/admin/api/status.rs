@@ -46,7 +46,7 @@ async fn status(State(context): State<Shared>) -> Answer<Status> {
         state: Stage::of(server.phase()),
         connections: server.connections().len(),
         max_connections: server.max_connections(),
-        listeners: listeners::all(&context).map(listeners::listener).collect(),
+        listeners: listeners::told_of_all(&context),
         drain: Progress::of(server),
     })
 }

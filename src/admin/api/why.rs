@@ -10,7 +10,7 @@ use crate::ListenAddress;
 use crate::admin::problem::Problem;
 use crate::admin::program::Context;
 use crate::admin::routes::{Answer, Api, Asked, Shared, client_schema};
-use crate::admission::why::{self, Facts, Limit, Places, Stand, Whom};
+use crate::admission::why::{self, Account, Facts, Limit, Places, Stand, Whom};
 use crate::config::Endpoint;
 use crate::config::meant::ListenerConfig;
 use crate::server::{ListenerState, ListenerStatus};
@@ -30,6 +30,12 @@ struct Question {
     /// The client's address, of IP; or `unix` for a process of this machine over a Unix socket.
     #[schemars(schema_with = "client_schema")]
     address: String,
+    /// For `unix`, the number of the process's user.
+    #[serde(default)]
+    user: Option<u32>,
+    /// For `unix`, the number of the process's group.
+    #[serde(default)]
+    group: Option<u32>,
     /// One listener alone; without it, all of them.
     #[serde(default)]
     listener: Option<String>,
@@ -46,28 +52,43 @@ async fn ask(
     State(context): State<Shared>,
     Asked(question): Asked<Question>,
 ) -> Result<Answer<Why>, Problem> {
-    let Question { address, listener } = question;
+    let Question { address, user, group, listener } = question;
     let whom = Whom::parse(&address).ok_or_else(|| {
         let quoted = crate::config::quoted(&address);
         Problem::bad(format!("{quoted} is no address"))
             .help("write one as 192.0.2.1 or 2001:db8::1, or `unix`")
     })?;
+    if whom != Whom::Unix && (user.is_some() || group.is_some()) {
+        return Err(Problem::bad("a client with an address of IP has no user and no group")
+            .help("leave `user` and `group` out, or ask for the address `unix`"));
+    }
+    let account = Account { user, group };
     let asked = |(status, _): &(ListenerStatus, _)| listener.as_ref().is_none_or(|name| *name == status.name);
-    let listeners: Vec<_> =
-        listeners::all(&context).filter(asked).map(|one| answer(whom, &context, one)).collect();
+    let listeners: Vec<_> = listeners::all(&context)
+        .filter(asked)
+        .filter_map(|one| answer(whom, account, &context, one))
+        .collect();
     match listener {
         Some(name) if listeners.is_empty() => Err(no_listener(&name)),
         _ => Ok(Answer(Why { address, listeners })),
     }
 }
 
-fn answer(whom: Whom, context: &Context, (status, config): (ListenerStatus, &ListenerConfig)) -> why::Answer {
+fn answer(
+    whom: Whom,
+    account: Account,
+    context: &Context,
+    (status, config): (ListenerStatus, &ListenerConfig),
+) -> Option<why::Answer> {
     let server = &context.server;
     let limit = |limit: Option<usize>| limit.map_or(Limit::None, Limit::At);
     let addresses: Vec<Endpoint> = status.addresses.iter().map(endpoint).collect();
-    why::why(
+    let access = server.access(&status.name)?;
+    Some(why::why(
         whom,
         &Facts {
+            access,
+            account,
             name: &status.name,
             addresses: &addresses,
             only_v6: config.socket.only_v6,
@@ -79,7 +100,7 @@ fn answer(whom: Whom, context: &Context, (status, config): (ListenerStatus, &Lis
                 taken: Some(server.connections().len()),
             },
         },
-    )
+    ))
 }
 
 fn stand(state: ListenerState) -> Stand {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::{Place, timeout};
 use crate::Timeout;
-use crate::cli::ask::{Asking, Filters, Question};
+use crate::cli::ask::{Asking, Filters, Question, WhyQuestion};
 
 /// What a running service is asked, or told.
 #[derive(Debug, Subcommand)]
@@ -73,6 +73,12 @@ pub(super) enum Ask {
         common: Common,
         /// The client: an address, or `unix` for a process of this machine over a Unix socket
         address: String,
+        /// For `unix`, the user of the process, by name or number
+        #[arg(short, long, value_name = "USER")]
+        user: Option<String>,
+        /// For `unix`, the first group of the process, by name or number
+        #[arg(short, long, value_name = "GROUP")]
+        group: Option<String>,
         /// One listener alone
         #[arg(short, long, value_name = "NAME")]
         listener: Option<String>,
@@ -104,8 +110,8 @@ impl Ask {
             }
             Self::End { common, id, drain } => (common, Question::End { id, drain }),
             Self::Drain { common, timeout } => (common, Question::Drain { limit: timeout.limit() }),
-            Self::Why { common, address, listener, offline } => {
-                (common, Question::Why { address, listener, offline })
+            Self::Why { common, address, user, group, listener, offline } => {
+                (common, Question::Why(WhyQuestion { address, user, group, listener, offline }))
             }
         };
         Asking { source: place.and(common.place), json: common.json, question }

@@ -16,6 +16,7 @@ use tokio::runtime::{Builder as Threads, Runtime};
 use anyhow::Context;
 
 pub(super) use self::client::{Client, Unanswered, loopback};
+pub(super) use self::why::WhyQuestion;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::load::Source;
@@ -36,7 +37,7 @@ pub(super) enum Question {
     Connections(Filters),
     End { id: u64, drain: bool },
     Drain { limit: Option<Duration> },
-    Why { address: String, listener: Option<String>, offline: bool },
+    Why(WhyQuestion),
 }
 
 /// Which connections.
@@ -63,9 +64,7 @@ pub(super) fn ask(asking: &Asking) -> Result<Exit, Failure> {
         Question::Connections(filters) => connections::connections(source, *json, filters),
         Question::End { id, drain } => end::end(source, *json, *id, *drain),
         Question::Drain { limit } => drain::drain(source, *json, *limit),
-        Question::Why { address, listener, offline } => {
-            why::why(source, *json, address, listener.as_deref(), *offline)
-        }
+        Question::Why(question) => why::why(source, *json, question),
     }
 }
 
@@ -106,6 +105,20 @@ fn number(answer: &Value, key: &str, none: &str) -> String {
     }
 }
 
+/// Bytes of the answer, for people: `0 B`, `1.5 KiB`, `20 MiB`.
+fn size(answer: &Value, key: &str) -> String {
+    let Some(bytes) = answer[key].as_u64() else { return "?".to_owned() };
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let Some(power) = bytes.checked_ilog2().map_or(0, |log| log / 10).checked_sub(1) else {
+        return format!("{bytes} B");
+    };
+    // Tenths, cut off: what has not come is not told.
+    let tenths = (u128::from(bytes) * 10) >> (10 * (power + 1));
+    let (whole, tenth) = (tenths / 10, tenths % 10);
+    let unit = units[power as usize];
+    if whole < 10 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") }
+}
+
 /// A time in seconds of the answer.
 fn duration(answer: &Value, key: &str) -> String {
     short(Duration::try_from_secs_f64(answer[key].as_f64().unwrap_or_default()).unwrap_or_default())
@@ -130,7 +143,26 @@ fn counted(count: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        for (bytes, told) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1024 * 10 - 1, "9.9 KiB"),
+            (1024 * 10, "10 KiB"),
+            (1 << 20, "1.0 MiB"),
+            ((1 << 30) - 1, "1023 MiB"),
+            (u64::MAX, "15 EiB"),
+        ] {
+            assert_eq!(size(&json!({ "n": bytes }), "n"), told);
+        }
+        assert_eq!(size(&json!({}), "n"), "?");
+    }
 
     #[test]
     fn what_is_asked_is_escaped() {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Choice;
 use crate::config::meant::{Config, ListenerConfig};
-use crate::config::shown::{Row, admin, limits, log, proxy_protocol, server, socket, timeouts};
+use crate::config::shown::{Row, access, admin, limits, log, proxy_protocol, server, socket, timeouts};
 use crate::{Builder, Problem, Ready};
 
 use crate::cli::exit::Exit;
@@ -71,6 +71,7 @@ fn listener(config: &ListenerConfig) -> Value {
         codec,
         handler,
         socket: options,
+        access: who,
         limits: most,
         timeouts: deadlines,
         proxy_protocol: proxies,
@@ -81,6 +82,7 @@ fn listener(config: &ListenerConfig) -> Value {
         "codec": codec.as_ref().map(choice),
         "handler": choice(handler),
         "socket": section(socket(options)),
+        "access": section(access(who)),
         "limits": section(limits(most)),
         "timeouts": section(timeouts(deadlines)),
         "proxy_protocol": proxies.as_ref().map(|config| section(proxy_protocol(Some(config)))),

@@ -12,9 +12,11 @@ use super::tree::{Node, Table};
 use super::value::{Size, Timeout, too_long};
 use super::written::{self, File};
 use crate::platform;
+use access::{ListFiles, access};
 use socket::socket;
 use unique::Unique;
 
+mod access;
 mod admin;
 mod proxy_protocol;
 mod socket;
@@ -25,13 +27,15 @@ pub(super) fn resolve(file: &File, root: &Table, faults: &mut Faults) -> Config 
     if let Some(defaults) = root.get("defaults").and_then(Node::table) {
         check_flush(&limits(&file.defaults.limits, None), defaults, faults);
         socket::check_lacking(defaults, &file.defaults.socket, "[defaults]", faults);
+        access::check_empty(defaults, faults);
     }
     proxy_protocol::check_defaults(&file.defaults, root, faults);
     let mut unique = Unique::default();
+    let mut files = ListFiles::default();
     let mut listeners = Vec::new();
     let nodes = root.get("listener").into_iter().flat_map(Node::items);
     for (written, node) in file.listener.iter().zip(nodes) {
-        listeners.extend(listener(written, &file.defaults, node, &mut unique, faults));
+        listeners.extend(listener(written, &file.defaults, (node, root), (&mut unique, &mut files), faults));
     }
     let log = log(&file.log);
     check_level(&log.level, root, faults);
@@ -112,12 +116,12 @@ fn filter_fault(_level: &str) -> Option<String> {
     None
 }
 
-/// One listener; none where it has no usable handler.
+/// One listener; none where it has no usable handler. `node` is where it is written, in the whole of `root`.
 fn listener(
     written: &written::Listener,
     defaults: &written::Defaults,
-    node: &Node,
-    unique: &mut Unique,
+    (node, root): (&Node, &Table),
+    (unique, files): (&mut Unique, &mut ListFiles),
     faults: &mut Faults,
 ) -> Option<ListenerConfig> {
     let table = node.table()?;
@@ -130,6 +134,9 @@ fn listener(
     unique.addresses(&name, &addresses, table, faults);
     socket::check_lacking(table, &written.socket, &called(&name), faults);
     socket::warn_of_useless(table, &addresses, faults);
+    access::check_empty(table, faults);
+    access::warn_of_useless(table, &addresses, faults);
+    let access = access(&written.access, &defaults.access, (table, root), files, faults);
 
     let limits = limits(&written.limits, Some(&defaults.limits));
     check_flush(&limits, table, faults);
@@ -146,6 +153,7 @@ fn listener(
         codec,
         handler: handler?,
         socket,
+        access,
         limits,
         timeouts,
         proxy_protocol,

@@ -4,12 +4,14 @@ mod notation;
 
 use std::fmt::{self, Display};
 
+use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 
 use super::meant::{
-    AdminConfig, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections, ProxyProtocolConfig, Rotation,
-    ServerConfig, SocketOptions, Timeouts,
+    AccessConfig, AdminConfig, Limits, ListenerConfig, LogConfig, LogFormat, MaxConnections,
+    ProxyProtocolConfig, Rotation, ServerConfig, SocketOptions, Timeouts,
 };
+use super::networks::ListFile;
 use super::options::Choice;
 use super::value::Size;
 use notation::{percentage, size, timeout};
@@ -202,6 +204,38 @@ pub(crate) fn proxy_protocol(config: Option<&ProxyProtocolConfig>) -> [Row; 1] {
         Shown::List(config.trusted.iter().map(ToString::to_string).collect())
     });
     [("proxy_protocol.trusted", trusted)]
+}
+
+/// `access.*` of a listener.
+pub(crate) fn access(config: &AccessConfig) -> [Row; 7] {
+    let AccessConfig { allow, deny, allow_file, deny_file, allow_users, allow_groups, dry_run } = config;
+    let list = |list: &Option<Vec<String>>| match list {
+        Some(list) => Shown::List(list.clone()),
+        None => Shown::Absent("everybody"),
+    };
+    let networks = |list: &Vec<IpNet>| list.iter().map(|network| bare(*network)).collect();
+    let file = |file: &Option<ListFile>| {
+        let path = file.as_ref().map(|file| file.path().display().to_string());
+        Shown::written(path.as_ref(), "none")
+    };
+    [
+        ("access.allow", list(&allow.as_ref().map(networks))),
+        ("access.deny", Shown::List(networks(deny))),
+        ("access.allow_file", file(allow_file)),
+        ("access.deny_file", file(deny_file)),
+        ("access.allow_users", list(allow_users)),
+        ("access.allow_groups", list(allow_groups)),
+        ("access.dry_run", Shown::Flag(*dry_run)),
+    ]
+}
+
+/// An address alone has no length.
+fn bare(network: IpNet) -> String {
+    if network.prefix_len() == network.max_prefix_len() {
+        network.addr().to_string()
+    } else {
+        network.to_string()
+    }
 }
 
 /// `limits.*` of a listener.

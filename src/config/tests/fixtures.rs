@@ -34,7 +34,7 @@ fn each_fixture_says_what_stands_beside_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(files.len(), 34);
+    assert_eq!(files.len(), 36);
 }
 
 /// What is to be said on this system.

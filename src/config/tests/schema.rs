@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::shipped::is_built_in;
 use super::{keys_of, valid_on_linux};
 use crate::config::meant::AdminConfig;
-use crate::config::written::{Admin, Limits, Listener, Log, ProxyProtocol, Server, Socket, Timeouts};
+use crate::config::written::{Access, Admin, Limits, Listener, Log, ProxyProtocol, Server, Socket, Timeouts};
 use crate::config::{Descriptions, schema};
 
 /// The keys below a table of the schema, by their paths, with what the schema has for each. `codec` and `handler` are left
@@ -31,10 +31,11 @@ fn all_keys() -> Vec<(String, Map<String, Value>)> {
 /// How many keys the process has, and how many those of a listener that may stand in `[defaults]`.
 fn counts() -> (usize, usize) {
     let process = keys_of::<Server>().len() + keys_of::<Log>().len() + keys_of::<Admin>().len();
-    assert_eq!(keys_of::<Listener>()[4..], ["socket", "limits", "timeouts", "proxy_protocol"]);
+    assert_eq!(keys_of::<Listener>()[4..], ["socket", "access", "limits", "timeouts", "proxy_protocol"]);
     (
         process,
         keys_of::<Socket>().len()
+            + keys_of::<Access>().len()
             + keys_of::<Limits>().len()
             + keys_of::<Timeouts>().len()
             + keys_of::<ProxyProtocol>().len(),
@@ -46,12 +47,13 @@ fn every_key_is_described() {
     let all = all_keys();
     let (process, listener) = counts();
     // Five sections, and what a listener alone has: `codec` and `handler` are among them.
-    assert_eq!(all.len(), 5 + process + 2 * (4 + listener) + 4);
+    assert_eq!(all.len(), 5 + process + 2 * (5 + listener) + 4);
     for (path, key) in all {
         let description = key.get("description").and_then(Value::as_str).unwrap_or_default();
         // Those that begin so are of the type, and not of the key.
-        let own =
-            ["socket", "limits", "timeouts", "proxy_protocol"].iter().any(|table| path.ends_with(table));
+        let own = ["socket", "access", "limits", "timeouts", "proxy_protocol"]
+            .iter()
+            .any(|table| path.ends_with(table));
         assert!(!description.is_empty() && (own || !description.starts_with('`')), "{path}: {description:?}");
     }
 }

@@ -3,7 +3,9 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{keys_of, valid, valid_on_linux};
-use crate::config::meant::{AdminConfig, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts, Trusted};
+use crate::config::meant::{
+    AccessConfig, AdminConfig, Limits, LogConfig, ServerConfig, SocketOptions, Timeouts, Trusted,
+};
 use crate::config::{Config, Endpoint, written};
 
 const SERVER: &str = include_str!("../../../config/server.toml");
@@ -17,6 +19,7 @@ pub(super) fn is_built_in(config: &Config) {
     assert!(!config.listeners.is_empty());
     for listener in &config.listeners {
         assert_eq!(listener.socket, SocketOptions::default());
+        assert_eq!(listener.access, AccessConfig::default());
         assert_eq!(listener.limits, Limits::default());
         assert_eq!(listener.timeouts, Timeouts::default());
         assert_eq!(listener.proxy_protocol, None, "it is on by being there");
@@ -62,15 +65,16 @@ fn the_shipped_listeners_are_the_same_in_the_image() {
 #[test]
 fn the_shipped_file_has_every_key() {
     assert_eq!(keys_of::<written::File>(), ["server", "log", "admin", "defaults", "listener"]);
-    assert_eq!(keys_of::<written::Defaults>(), ["socket", "limits", "timeouts", "proxy_protocol"]);
+    assert_eq!(keys_of::<written::Defaults>(), ["socket", "access", "limits", "timeouts", "proxy_protocol"]);
     let in_defaults: Vec<&str> = keys_of::<written::Listener>()[4..].to_vec();
     assert_eq!(in_defaults, keys_of::<written::Defaults>());
 
-    let sections: [(&[&str], _); 7] = [
+    let sections: [(&[&str], _); 8] = [
         (&["server"], keys_of::<written::Server>()),
         (&["log"], keys_of::<written::Log>()),
         (&["admin"], keys_of::<written::Admin>()),
         (&["defaults", "socket"], keys_of::<written::Socket>()),
+        (&["defaults", "access"], keys_of::<written::Access>()),
         (&["defaults", "limits"], keys_of::<written::Limits>()),
         (&["defaults", "timeouts"], keys_of::<written::Timeouts>()),
         (&["defaults", "proxy_protocol"], keys_of::<written::ProxyProtocol>()),
@@ -86,7 +90,7 @@ fn the_shipped_file_has_every_key() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 49);
+    assert_eq!(seen, 56);
 
     let DeValue::Array(listeners) = file["listener"].get_ref() else { panic!("no list") };
     for key in &keys_of::<written::Listener>()[..4] {
@@ -96,16 +100,31 @@ fn the_shipped_file_has_every_key() {
 
 #[test]
 fn every_key_that_stands_behind_a_mark_is_one() {
-    let whole = without_marks(SERVER);
+    // The lists are read.
+    let folder = tempfile::tempdir().unwrap();
+    let lists = ["allow.txt", "deny.txt"].map(|name| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, "192.0.2.0/24\n").unwrap();
+        (format!("\"{name}\""), format!("'{}'", path.display()))
+    });
+    let mut whole = without_marks(SERVER);
+    for (shipped, written) in &lists {
+        whole = whole.replace(shipped, written);
+    }
     let config = valid_on_linux(&whole);
     assert_eq!(config.server.user.as_deref(), Some("terima"));
     assert_eq!(config.log.file, Some("/var/log/terima/terima.log".into()));
-    assert_eq!(config.listeners[0].socket.owner.as_deref(), Some("root"));
     let network = Trusted::Network("10.0.0.0/8".parse().unwrap());
     for listener in &config.listeners {
         let trusted = &listener.proxy_protocol.as_ref().unwrap().trusted;
         assert_eq!(*trusted, [network, Trusted::Unix]);
     }
+    let listener = &config.listeners[0];
+    assert_eq!(listener.socket.owner.as_deref(), Some("root"));
+    assert_eq!(listener.access.allow.as_ref().map(Vec::len), Some(2));
+    assert!(listener.access.allow_file.is_some() && listener.access.deny_file.is_some());
+    assert_eq!(listener.access.allow_users.as_deref(), Some(&["root".to_owned(), "1000".to_owned()][..]));
+    assert_eq!(listener.access.allow_groups.as_deref(), Some(&["www-data".to_owned()][..]));
     let (owner, group) = (Some("root".to_owned()), Some("terima".to_owned()));
     let address = Endpoint::Path("/run/terima/admin.sock".into());
     let token_file = "/var/lib/terima/admin.token".into();
@@ -123,7 +142,7 @@ fn without_marks(text: &str) -> String {
             || rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(word);
         marked.then_some(rest)
     }
-    assert_eq!(text.lines().filter_map(unmarked).count(), 17);
+    assert_eq!(text.lines().filter_map(unmarked).count(), 22);
     text.lines().map(|line| unmarked(line).unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 

@@ -5,6 +5,7 @@ mod admin;
 mod count;
 mod duration;
 mod name;
+mod network;
 mod path;
 mod percent;
 mod rotate;
@@ -28,6 +29,7 @@ pub use duration::Timeout;
 pub(super) use name::Name;
 #[cfg(feature = "cli")]
 pub(super) use name::is_name;
+pub(super) use network::Network;
 pub use path::FilePath;
 pub(super) use percent::Percent;
 pub(super) use rotate::{Keep, Rotate};

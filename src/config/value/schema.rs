@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{
     Account, Addresses, AdminAddress, AdminConnections, AdminTimeout, Backlog, BufferSize, Connections,
-    FastOpen, FilePath, HostName, Keep, Mode, Name, OnlyV6, Percent, ProcessConnections, Remember, Rotate,
-    Size, Timeout, Workers,
+    FastOpen, FilePath, HostName, Keep, Mode, Name, Network, OnlyV6, Percent, ProcessConnections, Remember,
+    Rotate, Size, Timeout, Workers,
 };
 use crate::config::meant::{Endpoint, Trusted};
 
@@ -51,6 +51,7 @@ shapes! {
     Keep => word_or(&["unlimited"], number(1, None));
     Mode => text("0?[0-7]{3}");
     Name => text("[A-Za-z0-9._-]{1,64}");
+    Network => network();
     OnlyV6 => word_or(&["auto"], json!({ "type": "boolean" }));
     Percent => text("0*(100|[1-9]?[0-9])%");
     ProcessConnections => word_or(&["auto", "unlimited"], number(1, None));
@@ -122,6 +123,14 @@ fn address() -> Value {
     let exact =
         format!(r"unix:{PATH}|systemd:{NAME}|({OCTET}(\.{OCTET}){{3}}|{V6}|({LABEL}\.)*{LAST}\.?)?:{PORT}");
     in_two_steps(r"unix:[^\u0000]+|systemd:[^:]+|([A-Za-z0-9._-]+|\[.+\])?:[0-9]+", &exact)
+}
+
+/// A network, or an address alone. Whether the length fits it, and which bits are zero, is left to the reader.
+fn network() -> Value {
+    let exact = format!(
+        r"{OCTET}(\.{OCTET}){{3}}(/0*(3[0-2]|[12]?[0-9]))?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/0*(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
+    );
+    in_two_steps(r"[0-9A-Fa-f:.]+(/[0-9]+)?", &exact)
 }
 
 /// As an address, but neither a name nor a Unix socket without a file.

@@ -47,6 +47,19 @@ async fn in_time_the_handler_gets_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn until_then_it_is_counted_as_establishing() {
+    for (error, started) in [(None, 1), (Some(io::ErrorKind::InvalidData), 0)] {
+        let (_client, served) = setup(&[(4, error)], None).serve(lines(), echo);
+        served.settle().await;
+        let figures = || served.shared.settings().metrics.read();
+        assert_eq!((figures().active, figures().establishing), (1, 1));
+        tokio::time::sleep(secs(4)).await;
+        assert_eq!((figures().active, figures().establishing), (started, 0));
+        assert_eq!(figures().establish_durations.count, started);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn off_is_never() {
     let (mut client, served) = setup(&[(1_000_000, None)], None).serve(lines(), echo);
     write(&mut client, "early\n").await;

@@ -1,7 +1,5 @@
 //! A connection whose lock is not let go of, as by a codec that blocks while it encodes: nobody outside waits for it.
 
-use std::pin::pin;
-
 use super::*;
 use crate::connection::{ConnectionHandle, ConnectionState, Connections};
 
@@ -105,7 +103,7 @@ async fn it_is_asked_and_answers_once_it_can() {
     let (_script, served) = setup.serve_scripted(lines(), echo);
     served.settle().await;
     let handle = served.outside();
-    let mut due = pin!(handle.due());
+    let mut due = std::pin::pin!(handle.due());
     let held = served.shared.hold();
     assert!(poll_fn(|cx| Poll::Ready(due.as_mut().poll(cx).is_pending())).await);
     drop(held);

@@ -1,16 +1,27 @@
 //! What waits to be accepted.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) use self::linux::keep;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use self::linux::{accept_queue, accept_queue_overflows};
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) use self::others::keep;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use self::others::{accept_queue, accept_queue_overflows};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux {
-    use std::fs;
     use std::os::fd::AsRawFd;
 
     use crate::platform::AcceptQueue;
+    use crate::platform::unix::kept_file::KeptFile;
+
+    static NETSTAT: KeptFile = KeptFile::new("/proc/self/net/netstat");
+
+    /// Opens what figures are read from, for the time when there is no descriptor left.
+    pub(crate) fn keep() {
+        NETSTAT.open();
+    }
 
     /// The accept queue of a listening TCP socket.
     #[expect(unsafe_code, reason = "getsockopt(2), for an option that socket2 does not have")]
@@ -37,7 +48,7 @@ mod linux {
 
     /// How many clients have come, to any socket of this network namespace, while an accept queue was full.
     pub(crate) fn accept_queue_overflows() -> Option<u64> {
-        find(&fs::read_to_string("/proc/self/net/netstat").ok()?, "TcpExt", "ListenOverflows")
+        find(&NETSTAT.read()?, "TcpExt", "ListenOverflows")
     }
 
     /// A figure of proc_pid_net(5)'s netstat: a line of names, then a line of numbers, both begin with the group.
@@ -95,6 +106,8 @@ mod others {
     use std::os::fd::AsRawFd;
 
     use crate::platform::AcceptQueue;
+
+    pub(crate) fn keep() {}
 
     pub(crate) fn accept_queue(_socket: &impl AsRawFd) -> Option<AcceptQueue> {
         None

@@ -8,7 +8,7 @@ use nix::sys::time::TimeValLike;
 use super::descriptor_limit;
 use crate::platform::ProcessFigures;
 
-/// What this process takes, as of now.
+/// What this process takes, as of now; when no descriptor is left, if [`keep_figures`] was called before.
 pub(crate) fn process_figures() -> ProcessFigures {
     ProcessFigures {
         open_descriptors: system::open_descriptors(),
@@ -17,6 +17,12 @@ pub(crate) fn process_figures() -> ProcessFigures {
         processor_time: processor_time(),
         started: system::started(),
     }
+}
+
+/// Opens what figures are read from, for the time when there is no descriptor left.
+pub(crate) fn keep_figures() {
+    system::keep();
+    super::accept_queue::keep();
 }
 
 fn processor_time() -> Option<Duration> {
@@ -36,17 +42,36 @@ mod system {
     use nix::time::{ClockId, clock_gettime};
     use nix::unistd::{SysconfVar, sysconf};
 
+    use crate::platform::unix::descriptor_limit;
+    use crate::platform::unix::kept_file::KeptFile;
+
+    static STATM: KeptFile = KeptFile::new("/proc/self/statm");
+
+    pub(super) fn keep() {
+        STATM.open();
+        started();
+    }
+
     /// Linux 6.2 and later tell the number as the size of the folder; before, it is counted. Either way the descriptor that
     /// reads it is not one of them.
     pub(super) fn open_descriptors() -> Option<usize> {
         match fs::metadata("/proc/self/fd").ok()?.size() {
-            0 => fs::read_dir("/proc/self/fd").ok()?.count().checked_sub(1),
+            0 => counted("/proc/self/fd"),
             told => usize::try_from(told).ok(),
         }
     }
 
+    /// So many as there may be, where that is why they can't be counted.
+    pub(super) fn counted(folder: &str) -> Option<usize> {
+        match fs::read_dir(folder) {
+            Ok(entries) => entries.count().checked_sub(1),
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => descriptor_limit(),
+            Err(_) => None,
+        }
+    }
+
     pub(super) fn resident() -> Option<u64> {
-        let pages: u64 = fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
+        let pages: u64 = STATM.read()?.split(' ').nth(1)?.parse().ok()?;
         pages.checked_mul(configured(SysconfVar::PAGE_SIZE)?)
     }
 
@@ -78,6 +103,8 @@ mod system {
 mod system {
     use std::time::Duration;
 
+    pub(super) fn keep() {}
+
     pub(super) fn open_descriptors() -> Option<usize> {
         None
     }
@@ -106,6 +133,13 @@ mod tests {
         let open = process_figures().open_descriptors.unwrap();
         assert!(open >= before + 100, "{before}, then {open}");
         drop(files);
+    }
+
+    #[test]
+    fn they_are_counted_as_older_systems_have_them_counted() {
+        let files: Vec<_> = (0..200).map(|_| File::open("/dev/null").unwrap()).collect();
+        assert!(system::counted("/proc/self/fd").is_some_and(|open| open > files.len()));
+        assert_eq!(system::counted("/proc/self/nothing"), None);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetProcessHandleC
 
 use crate::platform::ProcessFigures;
 
+/// Nothing is read from files.
+pub(crate) fn keep_figures() {}
+
 /// What this process takes, as of now.
 pub(crate) fn process_figures() -> ProcessFigures {
     let (started, processor_time) = times().unzip();

@@ -31,7 +31,7 @@ fn the_page_has_the_table() {
         let expected: Vec<String> = families.iter().map(row).collect();
         assert_eq!(told, expected, "{heading}; it should be:\n{}\n", expected.join("\n"));
     }
-    assert_eq!(all().count(), 33);
+    assert_eq!(all().count(), 36);
 }
 
 /// The names of metrics in a text, as it writes them.
@@ -52,7 +52,7 @@ fn alerts_board_and_page_name_what_there_is() {
         })
         .chain(all().map(|family| family.name.to_owned()))
         .collect();
-    for (text, least) in [(RULES, 15), (BOARD, 25), (METRICS, 33)] {
+    for (text, least) in [(RULES, 15), (BOARD, 28), (METRICS, 36)] {
         let named = names(text);
         assert!(named.len() >= least, "{named:?}");
         for name in named {
@@ -84,16 +84,20 @@ fn names_follow_prometheus() {
         assert!(meaning.ends_with('.') && !meaning.contains('|'), "{name}: {meaning}");
         let mut known = ["listener", "reason", "class", "address", "direction", "state"]
             .into_iter()
-            .chain(["version", "os", "arch"]);
+            .chain(["file", "outcome", "version", "os", "arch"]);
         assert!(labels.iter().all(|label| known.any(|known| known == *label)), "{name}: {labels:?}");
     }
 }
 
-/// A server with limits, one of whose listeners has no port.
+/// A server with limits, and a list in a file.
 async fn scraped() -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("deny.txt");
+    std::fs::write(&list, "192.0.2.0/24").unwrap();
     let text = "[server]\nmax_connections = 100\n\
                 [[listener]]\nname = \"a.b\"\naddress = \"127.0.0.1:0\"\nhandler = \"echo\"\nlimits.connections = 10\n";
-    Server::builder().parse(text).unwrap().start().await.unwrap().metrics()
+    let text = format!("{text}access.deny_file = '{}'\n", list.display());
+    Server::builder().parse(&text).unwrap().start().await.unwrap().metrics()
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The accept loop, over a scripted socket and over real ones.
 
+mod access;
 mod documented;
 mod ended;
 mod full;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber;
 
 use super::accept_loop::{AcceptLoop, Entrance};
-use crate::admission::{Admission, Gate};
+use crate::admission::{Access, Admission, Gate};
 use crate::codec::Framing;
 use crate::config::{Limits, SocketOptions, Timeouts, WhenFull};
 use crate::connection::{Connection, Registry, Settings};
@@ -37,10 +38,15 @@ use crate::telemetry::metrics::ListenerMetrics;
 
 /// Comes to the socket.
 fn connect(socket: &Script) -> DuplexStream {
+    connect_as(socket, Address::Unnamed)
+}
+
+/// Comes to the socket from an address.
+fn connect_as(socket: &Script, address: Address) -> DuplexStream {
     let (client, server) = duplex(1000);
     socket.push(Ok(Accepted {
         stream: Stream::Boxed(Box::new(server)),
-        peer: Peer(Address::Unnamed),
+        peer: Peer(address),
         local: Local(Address::Unnamed),
     }));
     client
@@ -57,6 +63,15 @@ struct Setup {
 
 impl Setup {
     fn new(connections: Option<usize>, when_full: WhenFull, service: Arc<dyn Serve>) -> Self {
+        Self::with_access(connections, when_full, service, Access::default())
+    }
+
+    fn with_access(
+        connections: Option<usize>,
+        when_full: WhenFull,
+        service: Arc<dyn Serve>,
+        access: Access,
+    ) -> Self {
         let (server, listener) = (Arc::new(Gate::new(None)), Arc::new(Gate::new(connections)));
         let registry = Arc::new(Registry::new());
         let settings = Settings {
@@ -77,12 +92,15 @@ impl Setup {
             on_end: None,
         };
         let entrance = Arc::new(Entrance {
+            access: Arc::new(access),
             admission: Admission::new(Arc::clone(&server), Arc::clone(&listener)),
             settings: Arc::new(settings),
             registry: Arc::clone(&registry),
             paused: Arc::new(watch::Sender::new(false)),
             last_id: Arc::new(AtomicU64::new(0)),
             refusals: Sampler::new(),
+            barred: Sampler::new(),
+            dry_runs: Sampler::new(),
             fillings: Sampler::new(),
         });
         Self { entrance, server, listener, registry, stop: CancellationToken::new() }

@@ -55,6 +55,13 @@ pub(crate) const ESTABLISH_DURATION: Family = Family::histogram(
     "From accept to the start of the handler. Where nothing lies between, it is how long a worker let the connection wait.",
 );
 
+pub(crate) const ACCESS_DRY_RUN: Family = Family::counter(
+    "terima_access_dry_run_total",
+    LISTENER,
+    "connections",
+    "Let in, though access would refuse them: access.dry_run is set.",
+);
+
 // === traffic ===
 
 pub(crate) const RECEIVED_BYTES: Family =
@@ -149,6 +156,18 @@ pub(crate) const LOG_LINES_LOST: Family = Family::counter(
     "lines",
     "Lines of the log that were not written: it is not read fast enough, or the disk is full. Not told by a program that uses the library.",
 );
+pub(crate) const FILE_RELOADS: Family = Family::counter(
+    "terima_file_reloads_total",
+    &["file", "outcome"],
+    "reloads",
+    "Files beside server.toml that were read again as they had changed. Of outcome reloaded, what they had came into force; failed, it was faulty or could not be read, and what was before holds.",
+);
+pub(crate) const FILE_STALE: Family = Family::gauge(
+    "terima_file_stale",
+    &["file"],
+    "0 or 1",
+    "Whether what is in force is older than the file, as what that has now is faulty or can't be read.",
+);
 pub(crate) const BUILD_INFO: Family =
     Family::gauge("terima_build_info", &["version", "os", "arch"], "1", "What runs; always 1.");
 
@@ -211,10 +230,23 @@ pub(crate) const START_TIME: Family = Family::gauge(
 /// The table, in its parts.
 #[cfg(test)]
 pub(crate) const TABLE: &[(&str, &[Family])] = &[
-    ("Connections", &[ACCEPTED, REFUSED, ENDED, ACTIVE, ESTABLISHING, LIMIT, DURATION, ESTABLISH_DURATION]),
+    (
+        "Connections",
+        &[
+            ACCEPTED,
+            REFUSED,
+            ENDED,
+            ACTIVE,
+            ESTABLISHING,
+            LIMIT,
+            DURATION,
+            ESTABLISH_DURATION,
+            ACCESS_DRY_RUN,
+        ],
+    ),
     ("Traffic", &[RECEIVED_BYTES, SENT_BYTES, RECEIVED_FRAMES, SENT_FRAMES, BUFFERED_BYTES]),
     ("Accepting", &[ACCEPT_ERRORS, ACCEPT_PAUSES, QUEUE, QUEUE_LIMIT, QUEUE_OVERFLOWS, STATE, HEARTBEAT_AGE]),
-    ("The service", &[READY, SERVER_LIMIT, LOG_LINES_LOST, BUILD_INFO]),
+    ("The service", &[READY, SERVER_LIMIT, LOG_LINES_LOST, FILE_RELOADS, FILE_STALE, BUILD_INFO]),
     ("The runtime", &[RUNTIME_WORKERS, RUNTIME_BUSY, RUNTIME_TASKS, RUNTIME_QUEUE]),
     ("The process", &[OPEN_FDS, MAX_FDS, RESIDENT_MEMORY, CPU, START_TIME]),
 ];

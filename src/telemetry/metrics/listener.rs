@@ -74,6 +74,7 @@ struct Shard {
     ended: [AtomicU64; EndReason::ALL.len()],
     accept_errors: [AtomicU64; ACCEPT_ERRORS.len()],
     accept_pauses: AtomicU64,
+    access_dry_runs: AtomicU64,
     establish_durations: Histogram<{ ESTABLISH_DURATIONS.len() }>,
     durations: Histogram<{ DURATIONS.len() }>,
 }
@@ -81,6 +82,8 @@ struct Shard {
 /// Why a connection was not served although it was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
+    /// `access` does not let it in.
+    Access,
     /// A limit on connections was reached.
     Limit,
     /// There was no descriptor for it, but the spare one.
@@ -168,6 +171,11 @@ impl ListenerMetrics {
         self.shards.accept_pauses.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Access would have refused a connection, and is not to.
+    pub(crate) fn access_dry_run(&self) {
+        self.shards.access_dry_runs.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// All of them, as of now.
     pub(crate) fn read(&self) -> Figures {
         let mut over = self.read_over();
@@ -224,6 +232,7 @@ impl ListenerMetrics {
             sent_frames: sum(|shard| &shard.sent_frames),
             accept_errors: accept_errors.to_vec(),
             accept_pauses: sum(|shard| &shard.accept_pauses),
+            access_dry_runs: sum(|shard| &shard.access_dry_runs),
             establish_durations,
             durations: Distribution::of(&DURATIONS, shards().map(|shard| &shard.durations)),
         }
@@ -250,6 +259,7 @@ pub(crate) struct Figures {
     /// Errors of `accept`, by class.
     pub(crate) accept_errors: Vec<(&'static str, u64)>,
     pub(crate) accept_pauses: u64,
+    pub(crate) access_dry_runs: u64,
     pub(crate) establish_durations: Distribution,
     pub(crate) durations: Distribution,
 }
@@ -262,11 +272,12 @@ struct Over {
 }
 
 impl Refused {
-    pub(crate) const ALL: [Self; 2] = [Self::Limit, Self::Descriptors];
+    pub(crate) const ALL: [Self; 3] = [Self::Access, Self::Limit, Self::Descriptors];
 
     /// The word for it in log, metric and API.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::Access => "refused_access",
             Self::Limit => "refused_limit",
             Self::Descriptors => "refused_descriptors",
         }
@@ -334,9 +345,12 @@ mod tests {
         for reason in Refused::ALL {
             metrics.refused(reason);
         }
-        assert_eq!(seen(), [4, 0, 0, 2]);
+        assert_eq!(seen(), [5, 0, 0, 2]);
         let figures = metrics.read();
-        assert_eq!(figures.refused, [("refused_limit", 1), ("refused_descriptors", 1)]);
+        assert_eq!(
+            figures.refused,
+            [("refused_access", 1), ("refused_limit", 1), ("refused_descriptors", 1)]
+        );
         assert_eq!((figures.durations.count, figures.establish_durations.count), (2, 1));
     }
 
