@@ -29,7 +29,9 @@ impl Layer for Header {
             tokio::time::sleep(self.0).await;
             // Of its own, a proxy looks whether the service is there.
             let proxy = client.is_none().then(ProxyHeader::local);
-            Ok(Layered { facts: Facts { client, proxy, ..Facts::default() }, ..layered })
+            let mut facts = Facts::default();
+            (facts.client, facts.proxy) = (client, proxy);
+            Ok(Layered { facts, ..layered })
         })
     }
 }
