@@ -139,7 +139,10 @@ impl<S: Socket> AcceptLoop<S> {
     /// Waits until there is room.
     async fn room(&mut self) {
         let admission = &self.entrance.settings.admission;
-        let Some(refusal) = admission.full() else { return };
+        let Some(refusal) = admission.full() else {
+            self.full = false;
+            return;
+        };
         if !mem::replace(&mut self.full, true) {
             self.entrance.filled(refusal);
         }

@@ -183,9 +183,10 @@ fn run(config: &Config, open: Vec<OpenListener>, once: bool) -> Running {
     let mut only = once.then(FirstOf::default);
     let mut listeners = Vec::with_capacity(open.len());
     let files = keep_watch(&open);
+    let layered = open.iter().filter(|listener| !listener.ready.layers.list.is_empty()).count();
     for OpenListener { ready, access, sockets } in open {
         let gate = Arc::new(Gate::new(ready.limits.connections));
-        let admission = admission(&ready, &connections, &gate);
+        let admission = admission(&ready, &connections, &gate, layered);
         #[cfg(feature = "testing")]
         let (script, on_end) = ready.probe.map(|probe| (probe.script, probe.on_end)).unzip();
         let metrics = Arc::new(ListenerMetrics::new());
@@ -338,25 +339,28 @@ impl Start<'_> {
 }
 
 /// Who is let in to a listener.
-fn admission(ready: &ReadyListener, server: &Arc<Gate>, listener: &Arc<Gate>) -> Admission {
+fn admission(ready: &ReadyListener, server: &Arc<Gate>, listener: &Arc<Gate>, layered: usize) -> Admission {
     let limits = &ready.limits;
     let prefixes = Prefixes { v4: limits.prefix_v4, v6: limits.prefix_v6 };
     let clients = Clients::new(limits.connections_per_client, limits.rate_per_client, prefixes);
     // A plain connection is established at once.
-    let crowd = (!ready.layers.list.is_empty()).then(|| Crowd::new(establishing(limits, server.limit())));
+    let crowd =
+        (!ready.layers.list.is_empty()).then(|| Crowd::new(establishing(limits, server.limit(), layered)));
     Admission::new(Arc::clone(server), Arc::clone(listener))
         .with_rate(limits.rate.map(Bucket::new))
         .with_clients(clients)
         .with_establishing(crowd)
 }
 
-/// `limits.establishing`; `None` = no limit.
-fn establishing(limits: &Limits, server: Option<usize>) -> Option<usize> {
+/// `limits.establishing` of one of so many listeners that have something to establish; `None` = no limit.
+fn establishing(limits: &Limits, server: Option<usize>, layered: usize) -> Option<usize> {
     match limits.establishing {
         MaxConnections::Unlimited => None,
         MaxConnections::At(limit) => Some(limit),
         MaxConnections::Auto => {
-            let places = limits.connections.into_iter().chain(server).min();
+            // They share the process: silent peers of all of them together leave half of it to the others.
+            let shared = server.map(|places| places / layered);
+            let places = limits.connections.into_iter().chain(shared).min();
             Some(places.map_or(MOST_ESTABLISHING, |places| (places / 2).clamp(1, MOST_ESTABLISHING)))
         }
     }

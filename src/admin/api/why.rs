@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{listeners, no_listener};
+use crate::Credentials;
 use crate::admin::problem::Problem;
 use crate::admin::program::Context;
 use crate::admin::routes::{Answer, Api, Asked, Shared, client_schema};
@@ -86,10 +87,15 @@ fn answer(
     let server = &context.server;
     let limit = |limit: Option<usize>| limit.map_or(Limit::None, Limit::At);
     let admission = server.admission(&status.name);
-    let client = Client(match whom {
-        Whom::Ip(ip) => Address::Tcp(SocketAddr::new(ip, 0)),
-        Whom::Unix => Address::Unix(None),
-    });
+    let client = match (whom, account.user) {
+        (Whom::Ip(ip), _) => Some(Address::Tcp(SocketAddr::new(ip, 0))),
+        (Whom::Unix, Some(user)) => {
+            let group = account.group.unwrap_or(user);
+            Some(Address::Unix(Some(Credentials { user, group, process: None })))
+        }
+        // Which user's connections count, nobody has said.
+        (Whom::Unix, None) => None,
+    };
     let addresses: Vec<Endpoint> = status.addresses.iter().map(endpoint).collect();
     let access = server.access(&status.name)?;
     Some(why::why(
@@ -108,7 +114,7 @@ fn answer(
                 taken: Some(server.connections().len()),
             },
             limits: &config.limits,
-            own: admission.and_then(|admission| admission.stand(client)),
+            own: admission.zip(client).and_then(|(admission, client)| admission.stand(Client(client))),
             in_time: admission.map(Admission::is_in_time),
         },
     ))
