@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::net::SocketAddr;
-
 use terima::{
     Connection, Framing, HandlerError, NoOptions, ProxyAddresses, ProxyHeader, ProxyVersion, Server,
     handler_fn,
@@ -185,7 +183,7 @@ async fn a_peer_of_a_unix_socket_can_be_a_proxy() {
     client.shutdown().await.unwrap();
     let mut said = String::new();
     client.read_to_string(&mut said).await.unwrap();
-    let client: SocketAddr = "192.0.2.1:56324".parse().unwrap();
+    let client: std::net::SocketAddr = "192.0.2.1:56324".parse().unwrap();
     assert!(said.starts_with(&client.to_string()), "{said}");
 }
 

@@ -98,7 +98,9 @@ async fn who_looks_and_who_tells_waits_for_no_connection() {
     // Telling waits for nobody either. From here on its worker may block, and with it whatever that would have done next.
     for handle in setup.server.connections().handles() {
         handle.drain();
-        assert_eq!(handle.status().state, ConnectionState::Draining);
+        // The one that nobody holds may have gone further.
+        let state = handle.status().state;
+        assert!(matches!(state, ConnectionState::Draining | ConnectionState::Closing), "{state}");
         handle.end();
     }
     drop(held);
