@@ -311,6 +311,7 @@ mod tests {
     use std::sync::LazyLock;
 
     use super::*;
+    #[cfg(unix)]
     use crate::config::AccessConfig;
 
     static OPEN: LazyLock<Access> = LazyLock::new(Access::default);
@@ -417,6 +418,8 @@ mod tests {
         }
     }
 
+    // Only there are users known by their numbers.
+    #[cfg(unix)]
     #[test]
     fn access_decides_before_limits() {
         let access = |dry_run| {
