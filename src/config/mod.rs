@@ -48,6 +48,7 @@ mod parse;
 mod printable;
 mod problem;
 mod refusal;
+pub(crate) mod regular;
 mod render;
 #[cfg(feature = "admin")]
 pub(crate) mod report;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::proxy_protocol;
+
 /// A protocol that begins in a way of its own, so that a client that came to the wrong port can be told from one that speaks
 /// the right protocol badly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,16 @@ const HTTP: [&[u8]; 10] = [
 ];
 
 /// How the two versions of the PROXY header begin.
-const PROXY: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
+const PROXY: [&[u8]; 2] = [b"PROXY ", &proxy_protocol::SIGNATURE];
+
+/// Whether a stream begins as one of HTTP does.
+pub(super) fn is_http(first: &[u8]) -> bool {
+    begins(first, &HTTP)
+}
+
+fn begins(first: &[u8], beginnings: &[&[u8]]) -> bool {
+    beginnings.iter().any(|beginning| first.starts_with(beginning))
+}
 
 impl Foreign {
     /// As many bytes as it takes to recognize any of them.
@@ -38,13 +49,12 @@ impl Foreign {
 
     /// Recognizes a protocol by the first bytes of a stream, where they are enough to be certain.
     pub(crate) fn recognize(first: &[u8]) -> Option<Self> {
-        let begins = |beginnings: &[&[u8]]| beginnings.iter().any(|beginning| first.starts_with(beginning));
         // RFC 8446, section 5.1: a record of type handshake, whatever 3.x it claims; its length; a ClientHello.
         if let [22, 3, 0..=4, _, _, 1, ..] = first {
             Some(Self::Tls)
-        } else if begins(&HTTP) {
+        } else if is_http(first) {
             Some(Self::Http)
-        } else if begins(&PROXY) {
+        } else if begins(first, &PROXY) {
             Some(Self::Proxy)
         } else {
             None

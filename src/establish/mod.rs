@@ -1,6 +1,6 @@
 //! What comes before the first frame: layers that are taken off a connection's byte stream in its own task.
 //!
-//! A listener has them in the order in which a byte meets them: PROXY header, TLS, WebSocket. A plain
+//! A listener has them in the order in which a byte meets them: PROXY header, then TLS. A plain
 //! connection has none and is established at once. One deadline, `timeouts.establish`, spans them all.
 //!
 //! Between the layer that says who the client is and the next one stands the client stage of admission: whoever is refused
@@ -28,9 +28,9 @@ pub(crate) use self::proxy_protocol::ProxyProtocol;
 #[cfg(fuzzing)]
 pub(crate) use self::proxy_protocol::fuzzed;
 pub use self::proxy_protocol::{ProxyAddresses, ProxyHeader, ProxySsl, ProxyTlvError, ProxyVersion};
-pub(crate) use self::stream::Stream;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::stream::Transport;
+pub(crate) use self::stream::{Stream, part};
 use crate::BoxError;
 use crate::admission::Refusal;
 use crate::config::ClientFull;

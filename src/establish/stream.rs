@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::platform::{self, UnixStream};
@@ -56,6 +56,17 @@ impl Stream {
             Self::Boxed(stream) => stream.beneath().map_or(Some(true), Self::is_acknowledged),
         }
     }
+}
+
+/// Most that is thrown away of what a client still sends to whom everything was said.
+const DISCARD_LIMIT: u64 = 64 * 1024;
+
+/// Ends this side, and waits until the client has ended its own: a socket that is closed with unread input resets the
+/// connection, and the client would lose what it had not read. How long that may take is the caller's.
+pub(crate) async fn part(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream.take(DISCARD_LIMIT), &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 impl AsyncRead for Stream {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::config::{Faults, ListenerConfig, WhenFull};
-use crate::establish::{Layer, Step, Stream};
+use crate::establish::{Layer, Step, Stream, part};
 use crate::handler::Serve;
 
 /// How many peers are told at once, over all listeners. Each of them has a descriptor, beyond those of `max_connections`.
@@ -18,10 +18,6 @@ pub(super) const MOST: usize = 64;
 
 /// So long may a peer take to read it and to close.
 const LIMIT: Duration = Duration::from_secs(1);
-
-/// Most input that is thrown away meanwhile: closing a socket with unread input would reset the connection, and the reply be
-/// lost.
-const DISCARD_LIMIT: u64 = 64 * 1024;
 
 /// The reply of a listener.
 #[derive(Debug)]
@@ -49,9 +45,7 @@ impl Reply {
 
 async fn tell(mut stream: Stream, frame: &[u8]) -> io::Result<()> {
     stream.write_all(frame).await?;
-    stream.shutdown().await?;
-    tokio::io::copy(&mut stream.take(DISCARD_LIMIT), &mut tokio::io::sink()).await?;
-    Ok(())
+    part(stream).await
 }
 
 /// `limits.reply` as a frame of the listener's codec, where there is to be one and nothing has to come before it. That it

@@ -2,14 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Networks;
 use crate::config::printable::printable;
+use crate::config::regular::{NotRead, read_regular};
 use crate::config::value::Network;
 use crate::config::watch::{Watchable, Watched};
 
@@ -26,10 +25,7 @@ pub(in crate::config) struct ListError {
 
 #[derive(Debug)]
 pub(in crate::config) enum ListErrorKind {
-    Unreadable(io::Error),
-    /// There is something, but no file.
-    NoFile,
-    TooLarge,
+    Unreadable(NotRead),
     Faulty {
         text: String,
         /// The first of them.
@@ -90,20 +86,8 @@ impl PartialEq for ListFile {
 }
 
 fn read(path: &Path) -> Result<Networks, ListError> {
-    let error = |kind| ListError { file: path.to_owned(), kind };
-    let bytes = read_bytes(path).map_err(error)?;
-    parse(&bytes).map_err(error)
-}
-
-fn read_bytes(path: &Path) -> Result<Vec<u8>, ListErrorKind> {
-    // Asked before it is opened: a pipe would let that wait for its other end.
-    if !path.metadata().map_err(ListErrorKind::Unreadable)?.is_file() {
-        return Err(ListErrorKind::NoFile);
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(ListErrorKind::Unreadable)?;
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(ListErrorKind::Unreadable)?;
-    if bytes.len() as u64 > LARGEST { Err(ListErrorKind::TooLarge) } else { Ok(bytes) }
+    let read = read_regular(path, LARGEST).map_err(ListErrorKind::Unreadable);
+    read.and_then(|(_, bytes)| parse(&bytes)).map_err(|kind| ListError { file: path.to_owned(), kind })
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Networks, ListErrorKind> {
@@ -140,9 +124,9 @@ impl ListErrorKind {
     /// What is wrong with the file as a whole.
     pub(in crate::config) fn reason(&self) -> String {
         match self {
-            Self::Unreadable(error) => format!("the file cannot be read: {error}"),
-            Self::NoFile => "this is no file".to_owned(),
-            Self::TooLarge => format!("the file is larger than {} MiB", LARGEST >> 20),
+            Self::Unreadable(NotRead::Failed(error)) => format!("the file cannot be read: {error}"),
+            Self::Unreadable(NotRead::NoFile) => "this is no file".to_owned(),
+            Self::Unreadable(NotRead::TooLarge) => format!("the file is larger than {} MiB", LARGEST >> 20),
             Self::Faulty { count, .. } => format!("{count} of its lines are no networks"),
         }
     }

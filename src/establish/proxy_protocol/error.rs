@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::establish::foreign;
+
 /// Why bytes are no PROXY header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HeaderError {
@@ -55,19 +57,7 @@ impl Opening {
     pub(super) fn of(bytes: &[u8]) -> Self {
         const MOST: usize = 32;
         let bytes = &bytes[..bytes.len().min(MOST)];
-        const METHODS: [&[u8]; 9] = [
-            b"GET ",
-            b"HEAD ",
-            b"POST ",
-            b"PUT ",
-            b"DELETE ",
-            b"CONNECT ",
-            b"OPTIONS ",
-            b"PATCH ",
-            // HTTP/2 without an upgrade.
-            b"PRI * ",
-        ];
-        if METHODS.iter().any(|method| bytes.starts_with(method)) {
+        if foreign::is_http(bytes) {
             Self::Http(shown(bytes))
         } else if bytes.starts_with(&[0x16, 0x03]) {
             Self::Tls

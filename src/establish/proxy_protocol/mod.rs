@@ -25,6 +25,7 @@ pub use self::encode::ProxyTlvError;
 pub(crate) use self::error::HeaderError;
 pub use self::header::{ProxyAddresses, ProxyHeader, ProxySsl, ProxyVersion};
 use self::parse::{Parsed, parse};
+pub(super) use self::v2::SIGNATURE;
 use super::layer::{Layer, Layered, Step, TakeOff};
 use super::stream::Stream;
 use crate::config::{ProxyProtocolConfig, Trusted};

@@ -7,7 +7,7 @@ use super::header::{ProxyAddresses, ProxyHeader};
 use super::parse::Parsed;
 use super::tlv;
 
-pub(super) const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
+pub(in crate::establish) const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
 /// What every header begins with: the signature, version and command, family and transport, and the length of what follows.
 const HEAD: usize = 16;

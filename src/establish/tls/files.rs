@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,10 +14,11 @@ use rustls::{Error, InconsistentKeys};
 
 use super::{provider, x509};
 use crate::config::meant::{FileAt, Pair};
+use crate::config::regular::{NotRead, read_regular};
 use crate::platform;
 
 /// More than any chain, or list, that makes sense; so that a device's name does not fill the memory.
-const LARGEST: u64 = 64 * 1024 * 1024;
+const LARGEST: u64 = 64 * 1024 * 1024 - 1;
 
 /// What is wrong with a file.
 #[derive(Debug)]
@@ -174,17 +175,11 @@ fn read(at: &FileAt) -> Result<(File, Vec<u8>), FileFault> {
 }
 
 fn read_path(path: &Path) -> io::Result<(File, Vec<u8>)> {
-    // Before it is opened: that alone can take for ever, if it is a pipe.
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let file = File::open(path)?;
-    let mut text = Vec::new();
-    (&file).take(LARGEST).read_to_end(&mut text)?;
-    if text.len() as u64 == LARGEST {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok((file, text))
+    read_regular(path, LARGEST).map_err(|error| match error {
+        NotRead::NoFile => io::Error::other("it is not a regular file"),
+        NotRead::TooLarge => io::ErrorKind::FileTooLarge.into(),
+        NotRead::Failed(error) => error,
+    })
 }
 
 impl FileAt {

@@ -11,7 +11,6 @@ use rustls::crypto::ring::Ticketer;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{AlertDescription, Error, PeerIncompatible, RootCertStore, ServerConfig, version};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::warn;
@@ -25,7 +24,7 @@ use crate::BoxError;
 use crate::config::meant::{ClientAuth, FileAt, Pair, TlsConfig, TlsVersion};
 use crate::config::watch::{Watchable, Watched};
 use crate::establish::foreign::Foreign;
-use crate::establish::stream::Stream;
+use crate::establish::stream::{Stream, part};
 
 /// What a listener's handshakes are made with. Its files are read again when they change.
 pub(crate) struct TlsServer {
@@ -124,18 +123,10 @@ impl fmt::Debug for TlsServer {
 /// How long a client that was sent an alert may take to read it.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Most that is thrown away of what such a client still sends.
-const DISCARD: u64 = 64 * 1024;
-
-/// Lets an alert arrive: a socket that is closed with unread input is reset, and the client would lose what it had not read.
-/// RFC 8446 has it send before it can know: its certificate, and its first bytes behind that.
+/// Lets an alert arrive. RFC 8446 has the client send before it can know of it: its certificate, and its first bytes behind that.
 async fn linger(beneath: &mut Beneath) {
-    let drained = async {
-        beneath.shutdown().await?;
-        tokio::io::copy(&mut beneath.take(DISCARD), &mut tokio::io::sink()).await
-    };
     // Whatever comes of it, the connection is over.
-    let _ = timeout(LINGER, drained).await;
+    let _ = timeout(LINGER, part(beneath)).await;
 }
 
 // === impl Loaded ===
