@@ -90,7 +90,9 @@ impl Access {
     pub(crate) fn decide(&self, address: &Address) -> Verdict {
         match address {
             Address::Tcp(address) => self.decide_ip(address.ip()),
-            Address::Unix(Some(Credentials { user, group, .. })) => self.decide_account(*user, *group),
+            Address::Unix(Some(Credentials { user, group, .. })) => self
+                .decide_account(Some(*user), Some(*group))
+                .unwrap_or(Verdict::open_unless(self.has_accounts(), AccessRule::Unknown)),
             Address::Unix(None) => Verdict::open_unless(self.has_accounts(), AccessRule::Unknown),
             Address::Unnamed => Verdict::open_unless(self.is_restricted(), AccessRule::Unknown),
         }
@@ -115,25 +117,8 @@ impl Access {
         }
     }
 
-    pub(crate) fn decide_account(&self, user: u32, group: u32) -> Verdict {
-        let listed = |list: &Option<Vec<u32>>, id| list.as_ref().is_some_and(|list| list.contains(&id));
-        if listed(&self.users, user) {
-            Verdict { admits: true, rule: AccessRule::User(user) }
-        } else if listed(&self.groups, group) {
-            Verdict { admits: true, rule: AccessRule::Group(group) }
-        } else {
-            Verdict::open_unless(self.has_accounts(), AccessRule::NotListed)
-        }
-    }
-
-    /// The key, and where in it, in words.
-    pub(crate) fn told(&self, rule: AccessRule) -> impl fmt::Display {
-        Told { access: self, rule }
-    }
-
-    /// As [`decide_account`](Self::decide_account) for somebody who is not wholly known; `None` where it depends on the rest.
-    #[cfg(feature = "admin")]
-    pub(crate) fn decide_known(&self, user: Option<u32>, group: Option<u32>) -> Option<Verdict> {
+    /// As [`decide`](Self::decide) for a user of this machine who need not be wholly known; `None` where it depends on the rest.
+    pub(crate) fn decide_account(&self, user: Option<u32>, group: Option<u32>) -> Option<Verdict> {
         let listed = |list: &Option<Vec<u32>>, id: Option<u32>| match (list, id) {
             (None, _) => Some(false),
             (Some(list), id) => id.map(|id| list.contains(&id)),
@@ -146,6 +131,11 @@ impl Access {
             }
             _ => None,
         }
+    }
+
+    /// The key, and where in it, in words.
+    pub(crate) fn told(&self, rule: AccessRule) -> impl fmt::Display {
+        Told { access: self, rule }
     }
 
     /// How many networks are listed now: of whom to allow, and of whom to deny.
@@ -339,7 +329,8 @@ mod tests {
     #[test]
     fn accounts_are_looked_up_by_name() {
         let root = access("access.allow_users = [\"root\"]\n");
-        assert!(root.decide_account(0, 5).admits && !root.decide_account(5, 0).admits);
+        let decide = |user, group| root.decide_account(Some(user), Some(group)).unwrap();
+        assert!(decide(0, 5).admits && !decide(5, 0).admits);
         let unknown =
             AccessConfig { allow_groups: Some(vec!["no-such-group".to_owned()]), ..AccessConfig::default() };
         let error = Access::new(&unknown).unwrap_err().to_string();

@@ -243,7 +243,7 @@ fn access(whom: Whom, facts: &Facts<'_>) -> Rule {
     let access = facts.access;
     let verdict = match whom {
         Whom::Ip(ip) => Some(access.decide_ip(ip)),
-        Whom::Unix => access.decide_known(facts.account.user, facts.account.group),
+        Whom::Unix => access.decide_account(facts.account.user, facts.account.group),
     };
     let Some(AccessVerdict { admits, rule }) = verdict else {
         let because =

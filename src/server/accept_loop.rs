@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::reply::Reply;
-use crate::admission::{AccessRule, Decision, Permits, Refusal};
+use crate::admission::{Decision, Permits, Refusal};
 use crate::config::{ClientFull, WhenFull};
 use crate::connection::{Info, Registry, Settings, Shared};
 use crate::listener::{Accepted, Client, Heartbeat, Listener, Socket};
@@ -116,17 +116,16 @@ impl<S: Socket> AcceptLoop<S> {
             self.room().await;
         }
         loop {
-            let accepted = match self.held.take() {
-                Some(accepted) => accepted,
-                None => {
-                    let accepted = self.listener.accept().await;
-                    if let Some(rule) = self.entrance.bars(&accepted) {
-                        return (accepted, Decision::Refuse(Refusal::Access(rule)));
-                    }
-                    accepted
-                }
+            let (accepted, was_asked) = match self.held.take() {
+                Some(accepted) => (accepted, true),
+                None => (self.listener.accept().await, false),
             };
-            match self.entrance.decide(&accepted) {
+            let settings = &self.entrance.settings;
+            let client = self.entrance.client(&accepted);
+            if let Some(rule) = client.filter(|_| !was_asked).and_then(|client| settings.bars(client)) {
+                return (accepted, Decision::Refuse(Refusal::Access(rule)));
+            }
+            match settings.admission.decide(client) {
                 Decision::Refuse(refusal) if queue && !refusal.is_the_clients() => {
                     self.held = Some(accepted);
                     self.room().await;
@@ -185,15 +184,6 @@ impl Entrance {
     /// A peer is its own client, unless a header is going to tell another.
     fn client(&self, accepted: &Accepted) -> Option<Client> {
         (!self.settings.names_client(accepted.peer)).then_some(Client(accepted.peer.0))
-    }
-
-    /// Why access does not let it in.
-    fn bars(&self, accepted: &Accepted) -> Option<AccessRule> {
-        self.settings.bars(self.client(accepted)?)
-    }
-
-    fn decide(&self, accepted: &Accepted) -> Decision {
-        self.settings.admission.decide(self.client(accepted))
     }
 
     fn turn_away(&self, accepted: Accepted, refusal: Refusal) {

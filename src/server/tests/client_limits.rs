@@ -137,13 +137,7 @@ async fn without_descriptors_limits_hold_all_the_same() {
 async fn a_burst_over_several_loops_cannot_overshoot() {
     const PEERS: usize = 200;
     let setup = setup(WhenFull::Close, Some(Rate { count: 1, per: Per::Hour, burst: 50 }), Some(40), None);
-    let addresses: Vec<_> = (0..3)
-        .map(|_| {
-            let (socket, address) = tcp_socket();
-            setup.accept(socket);
-            address
-        })
-        .collect();
+    let addresses = three_loops(&setup);
     let mut clients = JoinSet::new();
     for n in 0..PEERS {
         let address = addresses[n % 3];

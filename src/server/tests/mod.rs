@@ -241,18 +241,21 @@ fn tcp_socket() -> (TcpSocket, SocketAddr) {
     (TcpSocket::new(socket, address, options).unwrap(), address)
 }
 
+/// Three loops of a listener, by their addresses.
+fn three_loops(setup: &Setup) -> [SocketAddr; 3] {
+    [(); 3].map(|()| {
+        let (socket, address) = tcp_socket();
+        setup.accept(socket);
+        address
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_limit_is_exact_over_several_loops_and_nobody_is_lost() {
     const LIMIT: usize = 7;
     let (most, service) = counting();
     let setup = Setup::new(Some(LIMIT), WhenFull::Queue, service);
-    let addresses: Vec<_> = (0..3)
-        .map(|_| {
-            let (socket, address) = tcp_socket();
-            setup.accept(socket);
-            address
-        })
-        .collect();
+    let addresses = three_loops(&setup);
     let mut clients = JoinSet::new();
     // The first fill the place, and go on only once it is full: how many there are at once is not left to chance.
     for n in 0..LIMIT {
