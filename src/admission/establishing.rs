@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Connections of a listener that are not past its layers, the PROXY header, TLS and WebSocket.
+/// Connections of a listener that are not past its layers, the PROXY header and TLS.
 ///
 /// Whoever comes gets in. Where there are as many as may be, the one that has been at it for longest gives way: a client that
 /// means it is done in a few round trips, and those that hold their places are the ones that are not. So peers that connect

@@ -49,10 +49,6 @@ pub enum EndReason {
     EstablishTls,
     /// The TLS handshake was not done within `timeouts.establish`.
     EstablishTlsTimeout,
-    /// The client asked for no WebSocket, or wrongly.
-    EstablishWebsocket,
-    /// The WebSocket upgrade was not done within `timeouts.establish`.
-    EstablishWebsocketTimeout,
     /// The server is stopping; what was owed was delivered.
     Drained,
     /// The server is stopping; the connection was cut at the end of `server.drain_timeout`.
@@ -76,7 +72,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason, in the order in which they are declared.
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::ClientClosed,
         Self::ClientReset,
         Self::ClientTruncated,
@@ -95,8 +91,6 @@ impl EndReason {
         Self::EstablishProxyTimeout,
         Self::EstablishTls,
         Self::EstablishTlsTimeout,
-        Self::EstablishWebsocket,
-        Self::EstablishWebsocketTimeout,
         Self::Drained,
         Self::DrainAborted,
         Self::EndedByAdmin,
@@ -129,8 +123,6 @@ impl EndReason {
             Self::EstablishProxyTimeout => "establish_proxy_timeout",
             Self::EstablishTls => "establish_tls",
             Self::EstablishTlsTimeout => "establish_tls_timeout",
-            Self::EstablishWebsocket => "establish_websocket",
-            Self::EstablishWebsocketTimeout => "establish_websocket_timeout",
             Self::Drained => "drained",
             Self::DrainAborted => "drain_aborted",
             Self::EndedByAdmin => "ended_by_admin",

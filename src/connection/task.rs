@@ -92,8 +92,7 @@ async fn take_layers_off(admitted: &mut Admitted) -> Option<Box<Outcome>> {
         let (shared, permits) = admitted.parts()?;
         let settings = shared.settings();
         let stream = shared.lock().stream.take()?;
-        let (peer, local) = (shared.info.peer(), shared.info.local());
-        let layered = Layered { stream, peer, local, facts: Facts::default() };
+        let layered = Layered { stream, peer: shared.info.peer(), facts: Facts::default() };
         let (limit, client_full) = (settings.timeouts.establish, settings.limits.client_full);
         let mut place = None;
         let admit = |client| {

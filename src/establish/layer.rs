@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::stream::Stream;
 use crate::BoxError;
 use crate::connection::EndReason;
-use crate::listener::{Local, Peer};
+use crate::listener::Peer;
 
 /// One layer of a listener: takes its bytes off the stream and leaves what is beneath.
 pub(crate) trait Layer: Send + Sync {
@@ -36,19 +36,19 @@ pub(crate) struct Layered {
     /// What is left of the layers so far.
     pub(crate) stream: Stream,
     pub(crate) peer: Peer,
-    #[allow(dead_code, reason = "no layer asks yet")]
-    pub(crate) local: Local,
     /// What they have found out.
     pub(crate) facts: Facts,
 }
 
 /// A step of establishing. Where it fails, and where the deadline passes in it, the end reason names it.
-#[allow(dead_code, reason = "the layers of the tests are the only ones yet")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Proxy,
+    #[cfg_attr(
+        not(any(test, feature = "tls")),
+        expect(dead_code, reason = "without the feature there is no such layer")
+    )]
     Tls,
-    Websocket,
 }
 
 impl Step {
@@ -57,7 +57,6 @@ impl Step {
         match self {
             Self::Proxy => EndReason::EstablishProxy,
             Self::Tls => EndReason::EstablishTls,
-            Self::Websocket => EndReason::EstablishWebsocket,
         }
     }
 
@@ -66,7 +65,6 @@ impl Step {
         match self {
             Self::Proxy => EndReason::EstablishProxyTimeout,
             Self::Tls => EndReason::EstablishTlsTimeout,
-            Self::Websocket => EndReason::EstablishWebsocketTimeout,
         }
     }
 }

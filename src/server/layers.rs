@@ -1,5 +1,5 @@
 //! What is to be taken off a listener's connections before the first frame, in the order in which a byte meets it: PROXY header,
-//! then TLS, then WebSocket.
+//! then TLS.
 
 #[cfg(feature = "tls")]
 use std::sync::Arc;

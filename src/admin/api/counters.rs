@@ -64,7 +64,7 @@ impl From<Figures> for Counters {
 pub(super) struct Allowed {
     /// Connections at once; null is unlimited.
     connections: Option<usize>,
-    /// What happens to the next client when a limit is reached: queue, close or reset.
+    /// What happens to the next client when a limit is reached: queue, close, reset or reply.
     when_full: &'static str,
     /// Bytes received and not decoded, for one connection.
     input: usize,

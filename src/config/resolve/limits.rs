@@ -88,12 +88,9 @@ fn check_reply(limits: &Limits, listener: &Table, who: &str, faults: &mut Faults
             format!("`limits.when_full` is \"{word}\": `limits.reply` is sent with \"reply\" alone"),
         );
     }
-    let first = ["tls", "websocket"].into_iter().find(|layer| listener.get(layer).is_some());
-    if let Some(layer) = first.filter(|_| replies) {
-        faults.warn(
-            node.span.clone(),
-            format!("`{layer}` would have to come before a reply: a peer that finds no room is closed"),
-        );
+    if replies && listener.get("tls").is_some() {
+        let told = "`tls` would have to come before a reply: a peer that finds no room is closed";
+        faults.warn(node.span.clone(), told.to_owned());
     }
 }
 

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use super::*;
 use crate::config::ClientFull;
 use crate::establish::{Cause, Facts, establish};
-use crate::listener::{Credentials, Local};
+use crate::listener::Credentials;
 
 const LINE: &[u8] = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n";
 
@@ -43,8 +43,8 @@ async fn taken_off(pieces: &[&[u8]]) -> Result<(Layered, Vec<u8>), Cause> {
 async fn establishing(server: DuplexStream) -> Result<Layered, Cause> {
     let layers: [Box<dyn Layer>; 1] = [Box::new(trusting(&["10.0.0.0/8"]))];
     let stream = Stream::Boxed(Box::new(server));
-    let (peer, local) = (peer("10.1.2.3:7"), Local(Address::Unnamed));
-    let layered = Layered { stream, peer, local, facts: Facts::default() };
+    let peer = peer("10.1.2.3:7");
+    let layered = Layered { stream, peer, facts: Facts::default() };
     let established =
         establish(layered, &layers, tokio::time::Instant::now(), None, ClientFull::Close, |_| Ok(())).await;
     established.map_err(|error| {
@@ -100,7 +100,6 @@ async fn of_whoever_is_not_trusted_nothing_is_read() {
     let layered = Layered {
         stream: Stream::Boxed(Box::new(server)),
         peer: peer("192.0.2.200:7"),
-        local: Local(Address::Unnamed),
         facts: Facts::default(),
     };
     let mut layered = trusting(&["10.0.0.0/8"]).take_off(layered).await.unwrap();
