@@ -133,9 +133,11 @@ async fn prometheus_scrapes_and_answers() {
         let path = format!("/api/v1/query?query={encoded}");
         asked(at, &path, |answer| answer["data"]["result"][0]["value"][1] == expected).await;
     }
+    let written = fs::read_to_string(RULES).unwrap().matches("- alert:").count();
+    assert!(written > 16);
     let is_well = |answer: &Value| {
         let rules = answer["data"]["groups"][0]["rules"].as_array();
-        rules.is_some_and(|rules| rules.len() == 16 && rules.iter().all(|rule| rule["health"] == "ok"))
+        rules.is_some_and(|rules| rules.len() == written && rules.iter().all(|rule| rule["health"] == "ok"))
     };
     asked(at, "/api/v1/rules", is_well).await;
 }

@@ -24,7 +24,8 @@ pub(super) fn add(api: &mut Api) {
         .asked_with::<Question>()
         .answers::<Why>("For each listener.")
         .fails(StatusCode::BAD_REQUEST, "It is no address.")
-        .fails(StatusCode::NOT_FOUND, "There is no such listener.");
+        .fails(StatusCode::NOT_FOUND, "There is no such listener.")
+        .fails(StatusCode::CONFLICT, "It is an address of IP, and there is a user or a group beside it.");
 }
 
 /// Who would connect, and to what.
@@ -63,7 +64,8 @@ async fn ask(
             .help("write one as 192.0.2.1 or 2001:db8::1, or `unix`")
     })?;
     if whom != Whom::Unix && (user.is_some() || group.is_some()) {
-        return Err(Problem::bad("a client with an address of IP has no user and no group")
+        let detail = "a client with an address of IP has no user and no group";
+        return Err(Problem::new(StatusCode::CONFLICT, detail)
             .help("leave `user` and `group` out, or ask for the address `unix`"));
     }
     let account = Account { user, group };
